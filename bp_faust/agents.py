@@ -1,0 +1,178 @@
+"""Read readings, follow patients, index anomalies: three agents, joined by topics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from bp_faust import fhir
+from bp_faust.app import app, settings
+from bp_faust.clinical.state import step
+from bp_faust.engine.batches import Batch, Effects, Record
+from bp_faust.engine.partitioner import partition_of
+from bp_faust.models import Anomaly, Entry, PatientState, Reading, Rejection
+from bp_faust.search.client import connect
+from bp_faust.search.documents import Document
+from bp_faust.search.errors import SearchError
+from bp_faust.search.sink import AnomalySink, document_id
+from bp_faust.tables import (
+    entries,
+    observation_of,
+    patient_key,
+    patient_states,
+    patients,
+    reading_key,
+    reading_prefix,
+)
+from bp_faust.topics import anomalies, dead_letters, patient_readings, reading_batches, readings
+
+#: How many readings a record of our own topic holds at most: about 50 kB.
+_READINGS_PER_RECORD = 500
+
+#: How many reasons a dead letter names at most: a Bundle may hold thousands.
+_REASONS_PER_DEAD_LETTER = 20
+
+_PARSE_OPTIONS = fhir.ParseOptions(unit_policy=settings.unit_policy, default_time_zone=settings.default_time_zone)
+
+_encode_anomaly = msgspec.json.Encoder().encode
+_decode_anomaly = msgspec.json.Decoder(Anomaly).decode
+
+
+@app.transactional_agent(readings)
+def intake(batch: Batch, effects: Effects) -> None:
+    """Turn anyone's records into readings, by patient, and put aside what is none."""
+    partitions = app.conf.topic_partitions
+    by_partition: dict[int, list[Reading]] = defaultdict(list)
+    for record in batch.records:
+        rejections = []
+        for index, outcome in enumerate(fhir.parse(record.value or b"", _PARSE_OPTIONS)):
+            if isinstance(outcome, Rejection):
+                rejections.append(outcome)
+                continue
+            outcome.received = record.timestamp / 1000
+            outcome.position = (batch.partition, record.offset)
+            if outcome.observation_id is None:
+                outcome.observation_id = f"{batch.topic}/{batch.partition}/{record.offset}/{index}"
+            by_partition[partition_of(outcome.patient_id, partitions)].append(outcome)
+        if rejections:
+            headers = [*record.headers, *_dead_letter_headers(batch, record, rejections)]
+            effects.send(
+                dead_letters.get_topic_name(),
+                batch.partition % partitions,
+                record.value,
+                key=record.key,
+                headers=headers,
+            )
+    topic = patient_readings.get_topic_name()
+    for partition, found in by_partition.items():
+        for start in range(0, len(found), _READINGS_PER_RECORD):
+            effects.send(topic, partition, reading_batches.encode(found[start : start + _READINGS_PER_RECORD]))
+
+
+def _dead_letter_headers(batch: Batch, record: Record, rejections: list[Rejection]) -> Iterator[tuple[str, bytes]]:
+    yield "bp_faust.topic", batch.topic.encode()
+    yield "bp_faust.partition", b"%d" % batch.partition
+    yield "bp_faust.offset", b"%d" % record.offset
+    yield "bp_faust.timestamp", b"%d" % record.timestamp
+    yield "bp_faust.rejections", b"%d" % len(rejections)
+    for rejection in rejections[:_REASONS_PER_DEAD_LETTER]:
+        yield "bp_faust.reason", rejection.reason.encode()
+        yield "bp_faust.path", rejection.path.encode()
+        yield "bp_faust.detail", rejection.detail.encode()
+
+
+@app.transactional_agent(patient_readings, table=patients)
+def monitor(batch: Batch, effects: Effects) -> None:
+    """Count each reading once, in its patient's state, and tell what is wrong."""
+    store = patients.store
+    found = [reading for record in batch.records for reading in reading_batches.decode(record.value or b"")]
+    patient_keys = {reading.patient_id: patient_key(reading.patient_id) for reading in found}
+    reading_keys = [reading_key(reading.patient_id, reading.observation_id or "") for reading in found]
+    state_values = store.get_many(batch.partition, list(patient_keys.values()))
+    states = {
+        patient_id: patient_states.decode(value) if value is not None else PatientState()
+        for patient_id, value in zip(patient_keys, state_values, strict=True)
+    }
+    known = {
+        key: entries.decode(value)
+        for key, value in zip(reading_keys, store.get_many(batch.partition, reading_keys), strict=True)
+        if value is not None
+    }
+    changed: dict[bytes, Entry] = {}
+    topic = anomalies.get_topic_name()
+    for reading, key in zip(found, reading_keys, strict=True):
+
+        def of_this_patient(patient_id: str = reading.patient_id) -> Iterable[tuple[str, Entry]]:
+            prefix = reading_prefix(patient_id)
+            stored = {key: entries.decode(value) for key, value in store.scan(batch.partition, prefix)}
+            stored.update((key, entry) for key, entry in changed.items() if key.startswith(prefix))
+            return ((observation_of(key, prefix), entry) for key, entry in stored.items())
+
+        stepped = step(states[reading.patient_id], known.get(key), reading, of_this_patient)
+        if stepped is None:
+            continue
+        entry, anomaly = stepped
+        known[key] = changed[key] = entry
+        effects.changes[patient_keys[reading.patient_id]] = None
+        if anomaly is not None:
+            effects.send(topic, batch.partition, _encode_anomaly(anomaly), key=reading.patient_id.encode())
+    for patient_id, key in patient_keys.items():
+        if key in effects.changes:
+            effects.changes[key] = patient_states.encode(states[patient_id])
+    for key, entry in changed.items():
+        effects.changes[key] = entries.encode(entry)
+
+
+sink = AnomalySink(
+    connect(
+        settings.elasticsearch_url,
+        api_key=settings.secret("elasticsearch_api_key"),
+        username=settings.elasticsearch_username,
+        password=settings.secret("elasticsearch_password"),
+        ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
+    ),
+    settings.elasticsearch_index,
+)
+
+
+@app.task
+async def open_index() -> None:
+    """Prepare the index of the anomalies; counting does not wait for it."""
+    try:
+        await sink.open()
+    except SearchError as exc:
+        await app.fail(exc)
+
+
+@app.on_before_shutdown.connect
+async def close_index(sender: object, **kwargs: object) -> None:
+    """End the connections to Elasticsearch."""
+    await sink.close()
+
+
+@app.batch_agent(anomalies)
+async def index(batch: Batch) -> None:
+    """Keep the anomalies' documents in Elasticsearch as they now are."""
+    documents = []
+    letters: list[tuple[Record, str, str]] = []
+    by_version = {}
+    for record in batch.records:
+        try:
+            anomaly = _decode_anomaly(record.value or b"")
+        except msgspec.DecodeError as exc:
+            letters.append((record, "not-an-anomaly", str(exc)))
+            continue
+        # Offsets of a patient's partition grow with time, so that an old repeat never undoes a correction.
+        version = record.offset + 1
+        by_version[version] = record
+        source = record.value if anomaly.anomaly_type is not None else None
+        documents.append(
+            Document(sink.index, document_id(anomaly.patient_id, anomaly.observation_id), version, source)
+        )
+    for refused in await sink.write(documents):
+        letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
+    for record, reason, detail in letters:
+        headers = [*record.headers, *_dead_letter_headers(batch, record, [Rejection(reason, "", detail)])]
+        await (await dead_letters.send(key=record.key, value=record.value, headers=headers))

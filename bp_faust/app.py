@@ -1,0 +1,27 @@
+"""Build the App."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bp_faust.engine.application import App
+from bp_faust.settings import FAUST_SETTINGS, Settings
+
+settings = Settings()
+
+app = App(
+    settings.app_id,
+    env_prefix="BP_FAUST",
+    # Faust sets F_DATADIR for its option --datadir.
+    datadir=Path(os.environ.get("F_DATADIR") or settings.datadir).absolute(),
+    # Faust's own way of finding these by itself hides errors in them.
+    autodiscover=[f"bp_faust.{module}" for module in ("agents", "timers", "views", "commands")],
+    # Faust's own pages show every table's keys and values to whoever asks.
+    web_tables_enabled=False,
+    web_stats_enabled=False,
+    web_graph_enabled=False,
+    web_router_enabled=False,
+    **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},
+    broker=FAUST_SETTINGS["BROKER_URL"][0],
+)

@@ -1,0 +1,132 @@
+"""Carry a patient's state from one reading to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, timezone
+
+from bp_faust.clinical.classification import classify
+from bp_faust.models import Anomaly, Entry, Latest, PatientState, Reading
+
+#: How far along its life an Observation is, where its versions are not numbered or dated
+#: (http://hl7.org/fhir/ValueSet/observation-status): a correction comes after what it corrects, a withdrawal last.
+_STATUS_RANK = {
+    "unknown": 0,
+    "registered": 1,
+    "preliminary": 2,
+    "final": 3,
+    "amended": 4,
+    "corrected": 5,
+    "cancelled": 6,
+    "entered-in-error": 7,
+}
+_WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+#: Yields the observation ids and entries of all of a patient's readings.
+Entries = Callable[[], Iterable[tuple[str, Entry]]]
+
+
+def version_order(reading: Reading) -> tuple[float, float, int, float, int, int]:
+    """Return what orders the versions of one Observation, in whatever order they arrive.
+
+    ``meta.versionId`` where it is a number, then ``meta.lastUpdated``, then the status's place in the life cycle, then
+    the time and place at which Kafka received it.
+    """
+    version = reading.version
+    partition, offset = reading.position
+    return (
+        float(version) if version is not None and version.isdecimal() and len(version) < 16 else -1.0,
+        reading.last_updated if reading.last_updated is not None else float("-inf"),
+        _STATUS_RANK.get(reading.status, 0),
+        reading.received,
+        partition,
+        offset,
+    )
+
+
+def step(
+    state: PatientState, known: Entry | None, reading: Reading, entries: Entries
+) -> tuple[Entry, Anomaly | None] | None:
+    """Count a reading: change ``state`` (the caller's own copy) and return its new entry and what to tell the world.
+
+    Returns None where the reading is known already, or is older than what is known of the same Observation. ``entries``
+    is asked only where the latest reading is taken back and the one before it must be found.
+    """
+    order = version_order(reading)
+    if known is not None and order <= known.order:
+        return None
+    systolic, diastolic = reading.systolic, reading.diastolic
+    time = reading.effective if reading.effective is not None else reading.received
+    counted = reading.status not in _WITHDRAWN and "implausible" not in reading.flags
+    anomaly_type = classify(systolic, diastolic) if counted else None
+    entry = Entry(systolic, diastolic, time, order, anomaly_type, counted)
+    identity = reading.observation_id or ""
+    if known is not None:
+        _uncount(state, known)
+    _count(state, entry, reading)
+    _follow_latest(state, known, identity, entry, entries)
+    if anomaly_type is None and (known is None or known.anomaly_type is None):
+        return entry, None
+    if known is not None and _same_finding(known, entry):
+        return entry, None
+    anomaly = Anomaly(reading.patient_id, identity, systolic, diastolic, anomaly_type, timestamp(time))
+    return entry, anomaly
+
+
+def _same_finding(known: Entry, entry: Entry) -> bool:
+    return (known.systolic, known.diastolic, known.time, known.anomaly_type) == (
+        entry.systolic,
+        entry.diastolic,
+        entry.time,
+        entry.anomaly_type,
+    )
+
+
+def _count(state: PatientState, entry: Entry, reading: Reading) -> None:
+    if entry.counted:
+        state.readings += 1
+        if entry.anomaly_type is not None:
+            state.anomalies[entry.anomaly_type] = state.anomalies.get(entry.anomaly_type, 0) + 1
+    elif reading.status not in _WITHDRAWN:
+        state.implausible += 1
+
+
+def _uncount(state: PatientState, known: Entry) -> None:
+    if known.counted:
+        state.readings -= 1
+        if known.anomaly_type is not None:
+            left = state.anomalies[known.anomaly_type] - 1
+            if left:
+                state.anomalies[known.anomaly_type] = left
+            else:
+                del state.anomalies[known.anomaly_type]
+    elif known.order[2] < _STATUS_RANK["cancelled"]:
+        state.implausible -= 1
+
+
+def _follow_latest(
+    state: PatientState, known: Entry | None, identity: str, entry: Entry, entries: Entries
+) -> None:
+    latest = state.latest
+    if latest is not None and known is not None and latest.observation_id == identity:
+        latest = None
+        for other_identity, other in entries():
+            if other_identity != identity:
+                latest = _later(latest, other_identity, other)
+    state.latest = _later(latest, identity, entry)
+
+
+def _later(latest: Latest | None, identity: str, entry: Entry) -> Latest | None:
+    """Return the later of two readings; of two at the same time the one with the greater id, whatever came first."""
+    if not entry.counted:
+        return latest
+    if latest is not None and (latest.time, latest.observation_id) > (entry.time, identity):
+        return latest
+    return Latest(identity, entry.systolic, entry.diastolic, entry.time, entry.anomaly_type)
+
+
+def timestamp(time: float) -> str:
+    """Return seconds since 1970 as an ISO 8601 time in UTC with milliseconds, of the years 1 to 9999."""
+    return (_EPOCH + timedelta(seconds=time)).isoformat(timespec="milliseconds")[:-6] + "Z"

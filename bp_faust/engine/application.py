@@ -1,0 +1,205 @@
+"""Build Faust Apps whose agents work on batches, and that stop rather than go on after an error."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+
+import faust
+from faust.types import StreamT, TopicT
+from faust.web.drivers.aiohttp import Web
+from faust.worker import Worker
+from mode.utils.logging import get_logger
+
+from .batches import Batch, Effects, batch_of
+from .broker import WantedTopic, ensure_topics, wait_for_broker
+from .recovery import ChangelogTableManager
+from .state import Decoder, StateTable
+from .transactions import Transactions
+from .transport import BatchConsumer, BatchTransport
+
+logger = get_logger(__name__)
+
+#: How long a worker may take to stop, in seconds, before the process is ended. Nothing is lost by that: what was not
+#: committed is read again.
+STOP_SECONDS = 25.0
+
+#: The exit status of a worker that had to be ended (os.EX_SOFTWARE).
+EXIT_STATUS = 70
+
+#: Compacted soon, so that rebuilding a table reads little that is outdated.
+_CHANGELOG_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "segment.ms": "600000"}
+
+BatchHandler = Callable[[Batch], Awaitable[None]]
+TransactionHandler = Callable[[Batch, Effects], None]
+
+
+class BatchWorker(Worker):
+    """End the process when stopping takes too long, whatever Kafka or Elasticsearch do."""
+
+    def _schedule_shutdown(self, signal: signal.Signals) -> None:
+        end_process_after(STOP_SECONDS, 0)
+        super()._schedule_shutdown(signal)
+
+
+class OpenWeb(Web):
+    """Leave the root page to the application: Faust's own there always says that all is well."""
+
+    production_blueprints: ClassVar[list[Any]] = []
+
+
+class App(faust.App):
+    """Be a Faust App with agents that are handed batches."""
+
+    consumer: BatchConsumer
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        #: How many agents read each batched topic, by topic name.
+        self.batched_topics: dict[str, int] = {}
+        self._transactional_topics: set[str] = set()
+        #: The topics that must be there before anything is read.
+        self.wanted_topics: list[WantedTopic] = []
+        #: What made the worker stop, None while all is well.
+        self.failure: BaseException | None = None
+        super().__init__(*args, TableManager=ChangelogTableManager, Worker=BatchWorker, **kwargs)
+
+    @functools.cached_property
+    def transactions(self) -> Transactions:
+        """Return the transactional producers of the assigned partitions."""
+        return Transactions(self)
+
+    def batched_topic(self, name: str, *, config: Mapping[str, str] | None = None, exact: bool = True) -> TopicT:
+        """Declare a topic whose agents are handed batches of undecoded records; it is created where it is missing.
+
+        ``exact`` says that it must have the configured number of partitions.
+        """
+        self.batched_topics[name] = 0
+        self.wanted_topics.append(WantedTopic(name, config or {}, exact))
+        return self.topic(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+
+    def state_table(self, name: str, *, decode: Decoder, **kwargs: Any) -> StateTable:
+        """Declare a table that is changed by transactional agents; ``decode`` turns a key and a value into an object."""
+        table: StateTable = self.tables.add(StateTable(self, name=name, decode=decode, **kwargs))
+        self.wanted_topics.append(WantedTopic(table.changelog_topic_name, _CHANGELOG_CONFIG))
+        return table
+
+    def commits_itself(self, topic: str) -> bool:
+        """Tell whether a topic's offsets are committed by its agent's transactions, and not by Faust."""
+        return topic in self._transactional_topics
+
+    def batch_agent(self, topic: TopicT) -> Callable[[BatchHandler], Any]:
+        """Make an agent of ``async def agent(batch)``: when it returns, the batch is acknowledged.
+
+        It is cancelled where the worker stops; the batch is then read again.
+        """
+
+        def decorate(work: BatchHandler) -> Any:
+            async def handle(batch: Batch) -> bool:
+                return not (await self.wait(work(batch))).stopped
+
+            return self._agent(topic, handle, work)
+
+        return decorate
+
+    def transactional_agent(
+        self, topic: TopicT, *, table: StateTable | None = None
+    ) -> Callable[[TransactionHandler], Any]:
+        """Make an agent of ``def agent(batch, effects)``: the effects and the batch's offset are one transaction.
+
+        A topic has one transactional agent, as its committed offset can only tell how far one of them got.
+        """
+        name = topic.get_topic_name()
+        if self.batched_topics[name]:
+            raise ValueError(f"Topic {name} already has an agent; a transactional one must be the only one.")
+        self._transactional_topics.add(name)
+
+        def decorate(decide: TransactionHandler) -> Any:
+            async def handle(batch: Batch) -> bool:
+                async with self.transactions.running():
+                    if not self._is_current(batch):
+                        return False
+                    effects = Effects()
+                    decide(batch, effects)
+                    changelog = table.changelog_topic_name if table is not None else None
+                    position = await self.transactions.commit(batch, effects, changelog)
+                    # After a rebalance the local data is recovery's, which reads this batch from the changelog.
+                    if table is not None and position is not None and self._is_current(batch):
+                        table.store.write(batch.partition, effects.changes, position)
+                    return True
+
+            return self._agent(topic, handle, decide)
+
+        return decorate
+
+    def _is_current(self, batch: Batch) -> bool:
+        return batch.generation == self.consumer_generation_id and self.failure is None
+
+    def _agent(
+        self, topic: TopicT, handle: Callable[[Batch], Awaitable[bool]], described: Callable[..., Any]
+    ) -> Any:
+        name = topic.get_topic_name()
+        if self.commits_itself(name) and self.batched_topics[name]:
+            raise ValueError(f"Topic {name} has a transactional agent, which must be the only one.")
+        self.batched_topics[name] += 1
+
+        @functools.wraps(described)
+        async def run(stream: StreamT[Any]) -> None:
+            async for value in stream:
+                batch = batch_of(value)
+                if not self._is_current(batch):
+                    continue
+                try:
+                    if await handle(batch) and self._is_current(batch):
+                        self.consumer.finish(batch)
+                except Exception as exc:
+                    if self._is_current(batch):
+                        await self.fail(exc)
+                        return
+                    logger.info("Left %r to the partition's next owner: %s", batch, exc)
+
+        del run.__wrapped__  # type: ignore[attr-defined]  # Faust asks the signature whether to hand over the stream
+        return self.agent(topic, name=described.__name__)(run)
+
+    async def fail(self, reason: BaseException) -> None:
+        """Stop the worker with a non-zero exit status; what is not committed will be read again."""
+        if self.failure is None:
+            self.failure = reason
+            logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
+            end_process_after(STOP_SECONDS, EXIT_STATUS)
+            await self.crash(reason)
+
+    async def on_first_start(self) -> None:
+        """Wait for Kafka and make the topics before Faust looks for them."""
+        await super().on_first_start()
+        await wait_for_broker(self)
+        if not self.should_stop:
+            await ensure_topics(self, self.wanted_topics)
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _new_web(self) -> OpenWeb:
+        return OpenWeb(self)
+
+    async def on_stop(self) -> None:
+        """End the transactional producers."""
+        await super().on_stop()
+        await self.transactions.close()
+
+
+
+def end_process_after(seconds: float, status: int) -> None:
+    """End this process after some seconds, unless it has ended by then."""
+    timer = threading.Timer(seconds, os._exit, args=(status,))
+    timer.daemon = True
+    timer.start()

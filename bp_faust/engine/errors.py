@@ -1,0 +1,28 @@
+"""Name what can go wrong in the engine.
+
+EngineError
+├── BrokerUnavailableError  no Kafka broker answers
+├── TopicError              a topic is missing and cannot be made, or has the wrong number of partitions
+├── StateError              the local table data cannot be used
+└── RecoveryError           a table cannot be brought up to date from its changelog
+"""
+
+
+class EngineError(Exception):
+    """Stand for every error of the engine; its text says what was wrong, where, and what to do."""
+
+
+class BrokerUnavailableError(EngineError):
+    """Say that no Kafka broker answers."""
+
+
+class TopicError(EngineError):
+    """Say that a topic is missing and cannot be made, or has the wrong number of partitions."""
+
+
+class StateError(EngineError):
+    """Say that the local table data cannot be used."""
+
+
+class RecoveryError(EngineError):
+    """Say that a table cannot be brought up to date from its changelog."""

@@ -1,0 +1,182 @@
+"""Deliver whole partition batches to agents, and commit only behind those that are finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, cast
+
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from faust.types.tuples import Message
+
+from .batches import Batch
+
+if TYPE_CHECKING:
+    from .application import App
+
+#: How many batches of a partition may wait or be at work: one at work, and the next one ready.
+BATCHES_IN_FLIGHT = 2
+
+#: How long to wait for records while some partition is full, in seconds: so soon is it asked again.
+_FULL_PARTITION_POLL = 0.01
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """Fetch committed records only, and begin at the start of a partition that has no committed offset."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        # Faust asks for committed records only under its own exactly_once, which is broken and not used.
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every partition to its committed offset, or to its beginning where there is none."""
+        return cast(Mapping[TP, int], await self.call_thread(self._seek_to_committed))
+
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        # aiokafka leaves a partition without a committed offset where it stands, past what was fetched and dropped.
+        consumer = self._ensure_consumer()
+        committed = {tp: await consumer.committed(tp) or 0 for tp in consumer.assignment()}
+        earliest = await consumer.beginning_offsets(list(committed))
+        offsets = {tp: max(offset, earliest[tp]) for tp, offset in committed.items()}
+        for tp, offset in offsets.items():
+            consumer.seek(tp, offset)
+        return {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+
+
+class BatchConsumer(driver.Consumer):
+    """Yield one message per fetched batch of a batched topic, and track which batches are finished."""
+
+    app: App
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_flight: MutableMapping[TP, deque[Batch]] = defaultdict(deque)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Fetch records; yield one message for a batch of a batched topic, and one a record of any other."""
+        generation = self.app.consumer_generation_id
+        records, active = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, fetched in records.items():
+            if active is not None and tp not in active:
+                continue
+            tp = TP(tp.topic, tp.partition)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            if tp.topic in self.app.batched_topics:
+                batch = Batch(tp, fetched, generation)
+                self._in_flight[tp].append(batch)
+                messages = [self._batch_message(batch)]
+            else:
+                messages = [self._to_message(tp, record) for record in fetched]
+            for message in messages:
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                yield tp, message
+
+    def _batch_message(self, batch: Batch) -> ConsumerMessage:
+        last = batch.records[-1]
+        return ConsumerMessage(
+            batch.topic,
+            batch.partition,
+            last.offset,
+            last.timestamp / 1000,
+            0,
+            [],
+            None,
+            batch,
+            None,
+            tp=batch.tp,
+            generation_id=batch.generation,
+        )
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # A partition whose agent is behind is not fetched from, and holds nobody else up.
+        if active_partitions is not None:
+            full = {tp for tp, batches in self._in_flight.items() if len(batches) >= BATCHES_IN_FLIGHT}
+            if full:
+                timeout = _FULL_PARTITION_POLL
+                active_partitions = active_partitions - full
+                if not active_partitions:
+                    await asyncio.sleep(timeout)
+                    return {}
+        return await super()._getmany(active_partitions, timeout)
+
+    def finish(self, batch: Batch) -> None:
+        """Note that one more of its topic's agents is done with a batch."""
+        batch.finished += 1
+        if self.app.commits_itself(batch.topic):
+            self._drop_finished(batch.tp)
+        else:
+            self._acked[batch.tp]  # Faust looks for offsets to commit only where it knows of an acknowledgement
+            self._n_acked += 1
+
+    def _drop_finished(self, tp: TP) -> int | None:
+        """Forget the finished batches before the first unfinished one; return the offset behind them, if any."""
+        batches = self._in_flight[tp]
+        agents = self.app.batched_topics[tp.topic]
+        offset = None
+        while batches and batches[0].finished >= agents:
+            offset = batches.popleft().next_offset
+        return offset
+
+    def ack(self, message: Message) -> bool:
+        """Acknowledge a record; a batch counts as done only when its agents say so, not when Faust leaves its event.
+
+        Faust acknowledges what was skipped, cancelled or ended in an exception just as what was done.
+        """
+        if isinstance(message.value, Batch):
+            message.acked = True
+            self._unacked_messages.discard(message)
+            return False
+        return super().ack(message)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic in self.app.batched_topics:
+            return None if self.app.commits_itself(tp.topic) else self._drop_finished(tp)
+        return super()._new_offset(tp)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        # Faust takes the offsets within a batch for a gap, and gaps for something it may commit past.
+        if tp.topic not in self.app.batched_topics:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets; what was in flight will be fetched again."""
+        self._in_flight.clear()
+        await super().perform_seek()
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        """Seek a partition; what was in flight of it no longer counts."""
+        self._in_flight.pop(partition, None)
+        await super().seek(partition, offset)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what is in flight of revoked partitions: their next owner fetches it again."""
+        for tp in revoked:
+            self._in_flight.pop(tp, None)
+        await super().on_partitions_revoked(revoked)
+
+    async def verify_all_partitions_active(self) -> None:
+        """Leave Faust's livelock messages out: they count acknowledgements that batches do not have."""
+
+    def in_flight(self, tps: Iterable[TP]) -> int:
+        """Return how many batches of these partitions wait or are at work."""
+        return sum(len(self._in_flight[tp]) for tp in tps if tp in self._in_flight)
+
+
+class BatchTransport(driver.Transport):
+    """Give Faust the batch consumer."""
+
+    Consumer = BatchConsumer

@@ -1,0 +1,94 @@
+"""Name the plain data that travels between the parts: readings, refusals, anomalies."""
+
+from msgspec import Struct
+
+
+class Reading(Struct, array_like=True):
+    """Hold one blood-pressure Observation as far as it could be read.
+
+    Pressures are in mmHg, times in seconds since 1970-01-01T00:00:00Z. The first nine fields come from the Observation;
+    the last two from the Kafka record that brought it, and are filled in by the intake agent.
+    """
+
+    patient_id: str
+    #: ``Observation.id``; the intake agent puts ``topic/partition/offset/index`` in its place where there is none.
+    observation_id: str | None
+    #: ``Observation.status``, a code of http://hl7.org/fhir/ValueSet/observation-status.
+    status: str
+    systolic: float | None
+    diastolic: float | None
+    #: When it was measured; None where the Observation does not say.
+    effective: float | None
+    #: ``meta.versionId``.
+    version: str | None = None
+    #: ``meta.lastUpdated``.
+    last_updated: float | None = None
+    #: What is unusual about it, as words of ``bp_faust.fhir.flags``.
+    flags: tuple[str, ...] = ()
+    #: The Kafka record's timestamp.
+    received: float = 0.0
+    #: The Kafka record's partition and offset on the ingest topic.
+    position: tuple[int, int] = (-1, -1)
+
+
+class Rejection(Struct, frozen=True):
+    """Say why a record, or a part of it, is not a blood-pressure reading."""
+
+    #: A code of ``bp_faust.fhir.reasons.Reason``, such as ``not-json``.
+    reason: str
+    #: Where in the record, as a FHIRPath-like path such as ``observation.component[1].valueQuantity.value``.
+    path: str
+    #: One sentence for the sender; never holds the record's own content.
+    detail: str
+
+
+class Entry(Struct, array_like=True):
+    """Hold what is remembered of one reading, so that it is counted once and can be taken back."""
+
+    systolic: float | None
+    diastolic: float | None
+    #: When it was measured, else when it came in.
+    time: float
+    #: Orders the versions of one Observation; see ``bp_faust.clinical.state.version_order``.
+    order: tuple[float, float, int, float, int, int]
+    #: What was found, None where nothing was.
+    anomaly_type: str | None
+    #: Whether it counts: not where it was withdrawn, or is implausible.
+    counted: bool
+
+
+class Latest(Struct, array_like=True):
+    """Hold a patient's latest reading; pressures in mmHg, time in seconds since 1970."""
+
+    observation_id: str
+    systolic: float | None
+    diastolic: float | None
+    time: float
+    anomaly_type: str | None
+
+
+class PatientState(Struct, array_like=True):
+    """Hold what is known of one patient."""
+
+    #: How many readings count.
+    readings: int = 0
+    #: How many of them are anomalies, by type.
+    anomalies: dict[str, int] = {}
+    latest: Latest | None = None
+    #: How many readings were implausible.
+    implausible: int = 0
+
+
+class Anomaly(Struct):
+    """Hold a record of the anomalies topic: the seed's document, and the Observation that it comes from.
+
+    ``anomaly_type`` is null where an anomaly is taken back; the document of that Observation is then to be removed.
+    """
+
+    patient_id: str
+    observation_id: str
+    systolic_pressure: float | None
+    diastolic_pressure: float | None
+    anomaly_type: str | None
+    #: ISO 8601 in UTC: the reading's effective time, else the Kafka record's.
+    timestamp: str

@@ -1,0 +1,1 @@
+"""Keep the anomalies in Elasticsearch: the index template, the client and the bulk writer."""

@@ -1,0 +1,42 @@
+"""Keep the anomalies' index: prepare it, then write to it."""
+
+import asyncio
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from elasticsearch import AsyncElasticsearch
+
+from bp_faust.search.client import wait_until_available
+from bp_faust.search.documents import Document, Refused
+from bp_faust.search.templates import ensure_index
+from bp_faust.search.writer import BulkWriter
+
+
+class AnomalySink:
+    """Write anomalies once their index is there."""
+
+    def __init__(self, client: AsyncElasticsearch, index: str) -> None:
+        self.index = index
+        self._client = client
+        self._writer = BulkWriter(client)
+        self._ready = asyncio.Event()
+
+    async def open(self) -> None:
+        """Wait for Elasticsearch and make the index ready; raise SearchError where that can never work."""
+        await wait_until_available(self._client)
+        await ensure_index(self._client, self.index)
+        self._ready.set()
+
+    async def write(self, documents: Iterable[Document]) -> list[Refused]:
+        """Store documents durably, as soon as the index is there; return those refused for good."""
+        await self._ready.wait()
+        return await self._writer.write(documents)
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._client.close()
+
+
+def document_id(patient_id: str, observation_id: str) -> str:
+    """Return the id of an anomaly's document: the same for every repeat of an Observation, and short for any id."""
+    return blake2b(f"{patient_id}\0{observation_id}".encode(), digest_size=16).hexdigest()

@@ -1,0 +1,123 @@
+"""Describe the index of the anomalies, and make sure that it is there and fits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, AsyncElasticsearch, BadRequestError
+
+from bp_faust.search.answers import DENIED, error_type
+from bp_faust.search.errors import IndexMappingError, SearchDeniedError, SearchError
+from bp_faust.search.retrying import address, describe
+
+#: The fields of an anomaly document: the seed's five, and the Observation that it came from.
+PROPERTIES: Mapping[str, Mapping[str, str]] = {
+    "patient_id": {"type": "keyword"},
+    "systolic_pressure": {"type": "float"},
+    "diastolic_pressure": {"type": "float"},
+    "anomaly_type": {"type": "keyword"},
+    "timestamp": {"type": "date"},
+    "observation_id": {"type": "keyword"},
+}
+
+#: Unknown fields are kept in the document but neither indexed nor guessed at: with "true" a stranger's first document
+#: would fix the type of its field for all that follow and those that differ would be refused, with "strict" it would be
+#: refused itself.
+_DYNAMIC = "false"
+
+#: How long Elasticsearch remembers the version of a deleted document; its default is 60 s. A worker that was frozen for
+#: longer could bring a withdrawn document back with an older version. A week is how long Kafka keeps a record unless
+#: set otherwise. The memory is lost when the node restarts: after that, only the order of the topic protects, which
+#: repeats the deletion after the document.
+_GC_DELETES = "7d"
+
+#: What else an existing index may have in the place of our type without harm to a document or a panel.
+_ALSO_FITS = {"float": {"double"}, "date": {"date_nanos"}}
+
+
+def index_template(name: str) -> dict[str, Any]:
+    """Build the composable index template (the body of PUT _index_template) for the index of that name.
+
+    One shard holds tens of millions of these documents; a replica is kept wherever there is a second node for it.
+    """
+    return {
+        "index_patterns": [name],
+        "priority": 500,
+        "template": {
+            "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "gc_deletes": _GC_DELETES},
+            "mappings": mappings(),
+        },
+        "_meta": {"managed_by": "bp_faust"},
+    }
+
+
+def mappings() -> dict[str, Any]:
+    """Build the mapping of the index."""
+    return {"dynamic": _DYNAMIC, "properties": {field: dict(mapping) for field, mapping in PROPERTIES.items()}}
+
+
+def mismatch(properties: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Say in what an existing mapping's properties keep our documents from being indexed right, or None if in nothing.
+
+    A missing field is no mismatch: it can be added.
+    """
+    for field, ours in PROPERTIES.items():
+        wanted = ours["type"]
+        found = properties.get(field, ours).get("type", "object")
+        if found != wanted and found not in _ALSO_FITS.get(wanted, ()):
+            return f"its field {field} is of type {found} and must be {wanted}"
+    return None
+
+
+async def ensure_index(client: AsyncElasticsearch, name: str) -> None:
+    """Put the index template, create the index if it is missing, and add to an existing one what it lacks.
+
+    Raises IndexMappingError where the existing index cannot hold our documents, SearchDeniedError where we lack the
+    right, SearchError where Elasticsearch cannot be reached or will not do it.
+    """
+    try:
+        await client.indices.put_index_template(name=name, body=index_template(name))
+        if not await client.indices.exists(index=name):
+            await _create(client, name)
+        await _check(client, name)
+    except TransportError as error:
+        raise SearchError(f"Elasticsearch at {address(client)} {describe(error)}") from error
+    except ApiError as error:
+        cause = error.body.get("error") if isinstance(error.body, dict) else None
+        reason = f"{error.status_code} {error_type(cause)}"
+        if error.status_code in DENIED:
+            raise SearchDeniedError(
+                f"Elasticsearch at {address(client)} does not let us prepare the index {name} ({reason}): grant the "
+                "rights manage_index_templates (cluster) and create_index, manage (index)"
+            ) from error
+        raise SearchError(
+            f"Elasticsearch at {address(client)} could not prepare the index {name} ({reason}): {error.message}"
+        ) from error
+
+
+async def _create(client: AsyncElasticsearch, name: str) -> None:
+    try:
+        await client.indices.create(index=name)
+    except BadRequestError as error:
+        if error.message != "resource_already_exists_exception":
+            raise  # not the race with another worker that is starting too
+
+
+async def _check(client: AsyncElasticsearch, name: str) -> None:
+    answer = await client.indices.get_mapping(index=name)
+    # An alias answers with the names of the indices behind it.
+    for index, found in answer.body.items():
+        wrong = mismatch(found["mappings"].get("properties", {}))
+        if wrong:
+            raise IndexMappingError(
+                f"the existing Elasticsearch index {index} does not fit: {wrong}; delete it, or reindex it into one "
+                f"made from the index template {name}, or choose another index name"
+            )
+    await client.indices.put_mapping(index=name, dynamic=_DYNAMIC, properties=_lacking(answer.body))
+    await client.indices.put_settings(index=name, settings={"gc_deletes": _GC_DELETES}, preserve_existing=True)
+
+
+def _lacking(indices: Mapping[str, Any]) -> dict[str, Any]:
+    """List the fields that at least one of the indices does not map."""
+    known = [set(found["mappings"].get("properties", {})) for found in indices.values()]
+    return {field: dict(ours) for field, ours in PROPERTIES.items() if not all(field in fields for fields in known)}

@@ -1,0 +1,70 @@
+"""Declare what is remembered: a table of patients and of their readings.
+
+A key is ``patient/<patient id>`` or ``reading/<patient id>/<observation id>``, with ``%`` and ``/`` within an id as
+``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bp_faust.app import app
+from bp_faust.encoding import Versioned
+from bp_faust.models import Entry, PatientState
+
+_PATIENT = b"patient/"
+_READING = b"reading/"
+
+patient_states: Versioned[PatientState] = Versioned(PatientState)
+entries: Versioned[Entry] = Versioned(Entry)
+
+
+def patient_key(patient_id: str) -> bytes:
+    """Return the key of a patient's state."""
+    return _PATIENT + _escaped(patient_id)
+
+
+def reading_prefix(patient_id: str) -> bytes:
+    """Return the beginning of the keys of a patient's readings."""
+    return _READING + _escaped(patient_id) + b"/"
+
+
+def reading_key(patient_id: str, observation_id: str) -> bytes:
+    """Return the key of a reading."""
+    return b"%b%b/%b" % (_READING, _escaped(patient_id), _escaped(observation_id))
+
+
+def patient_of(key: bytes) -> str:
+    """Return the patient's id in the key of a patient's state."""
+    return _unescaped(key[len(_PATIENT) :])
+
+
+def observation_of(key: bytes, prefix: bytes) -> str:
+    """Return the Observation's id in the key of a reading, given the patient's prefix."""
+    return _unescaped(key[len(prefix) :])
+
+
+def decode(key: bytes, value: bytes) -> Any:
+    """Return the PatientState or the Entry that a key and its value stand for."""
+    return (patient_states if key.startswith(_PATIENT) else entries).decode(value)
+
+
+def _escaped(identity: str) -> bytes:
+    if "/" in identity or "%" in identity:
+        identity = identity.replace("%", "%25").replace("/", "%2F")
+    return identity.encode()
+
+
+def _unescaped(identity: bytes) -> str:
+    return identity.replace(b"%2F", b"/").replace(b"%25", b"%").decode()
+
+
+patients = app.state_table("patients", decode=decode, help="Patients, their counts and their readings.")
+
+
+def local_patients() -> Any:
+    """Yield the id and the state of every patient of the partitions that this worker answers for."""
+    store = patients.store
+    for partition in store.active_partitions:
+        for key, value in store.scan(partition, _PATIENT):
+            yield patient_of(key), patient_states.decode(value)

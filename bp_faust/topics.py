@@ -1,0 +1,22 @@
+"""Declare the topics; the engine creates those that are missing before anything is read."""
+
+from __future__ import annotations
+
+from bp_faust.app import app, settings
+from bp_faust.encoding import Versioned
+from bp_faust.models import Reading
+
+#: A dead letter is as large as whatever a broker took on the ingest topic, and our headers.
+_DEAD_LETTER_CONFIG = {"max.message.bytes": str(64 << 20), "retention.ms": "-1"}
+
+#: Anyone's FHIR, with any key, in any number of partitions.
+readings = app.batched_topic(settings.readings_topic, exact=False)
+#: What could not be read, its bytes unchanged, with the reason in its headers.
+dead_letters = app.batched_topic(f"{settings.readings_topic}-dlq", config=_DEAD_LETTER_CONFIG)
+#: Readings in our own encoding, partitioned by patient.
+patient_readings = app.batched_topic(f"{settings.app_id}-readings")
+#: What was found wrong, for everyone: JSON, keyed by patient.
+anomalies = app.batched_topic(settings.anomalies_topic)
+
+#: What a record of ``patient_readings`` holds: readings of patients of one partition.
+reading_batches: Versioned[list[Reading]] = Versioned(list[Reading])

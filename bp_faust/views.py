@@ -1,0 +1,130 @@
+"""Answer for the patients: as JSON, and as a first page."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+from typing import Any
+
+import orjson
+from aiohttp import ClientError, ClientTimeout
+from faust.web import Request, Response, View
+from yarl import URL
+
+from bp_faust.app import app
+from bp_faust.clinical.state import timestamp
+from bp_faust.engine.partitioner import partition_of
+from bp_faust.models import Entry, PatientState
+from bp_faust.tables import (
+    entries,
+    local_patients,
+    observation_of,
+    patient_key,
+    patient_states,
+    patients,
+    reading_prefix,
+)
+
+#: How long other workers may take to tell of their patients, in seconds.
+_PEER_SECONDS = 3.0
+
+#: How many of a patient's readings are shown, the latest first.
+_READINGS_SHOWN = 100
+
+
+def patient_summary(patient_id: str, state: PatientState) -> dict[str, Any]:
+    """Return what the list of patients says of one of them."""
+    latest: dict[str, Any] | None = None
+    if state.latest is not None:
+        latest = {
+            "observation_id": state.latest.observation_id,
+            "systolic_pressure": state.latest.systolic,
+            "diastolic_pressure": state.latest.diastolic,
+            "anomaly_type": state.latest.anomaly_type,
+            "timestamp": timestamp(state.latest.time),
+        }
+    return {
+        "patient_id": patient_id,
+        "readings": state.readings,
+        "anomalies": state.anomalies,
+        "implausible": state.implausible,
+        "latest": latest,
+    }
+
+
+def _reading(observation_id: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "observation_id": observation_id,
+        "systolic_pressure": entry.systolic,
+        "diastolic_pressure": entry.diastolic,
+        "timestamp": timestamp(entry.time),
+        "anomaly_type": entry.anomaly_type,
+        "counted": entry.counted,
+    }
+
+
+@app.page("/patients/", name="patients")
+class PatientList(View):
+    """List all patients with their counts."""
+
+    async def get(self, request: Request) -> Response:
+        """Return this worker's patients and, unless ``?local`` is given, those of all other workers."""
+        found = [patient_summary(patient_id, state) for patient_id, state in local_patients()]
+        missing: list[str] = []
+        if "local" not in request.query:
+            for peer, answer in zip(_peers(), await asyncio.gather(*map(_ask, _peers())), strict=True):
+                if answer is None:
+                    missing.append(str(peer))
+                else:
+                    found += answer
+        found.sort(key=lambda patient: patient["patient_id"])
+        return self.json({"patients": found, "workers_missing": missing})
+
+
+def _peers() -> list[URL]:
+    own = URL(app.conf.canonical_url).authority
+    urls = (URL(host) for host in app.router.tables_metadata())
+    return [url for url in urls if url.authority and url.authority != own]
+
+
+async def _ask(peer: URL) -> list[dict[str, Any]] | None:
+    url = peer.with_path("/patients/").with_query("local")
+    try:
+        async with app.http_client.get(url, timeout=ClientTimeout(_PEER_SECONDS)) as response:
+            if response.status != 200:
+                return None
+            told: list[dict[str, Any]] = orjson.loads(await response.read())["patients"]
+            return told
+    except (ClientError, TimeoutError, asyncio.TimeoutError, ValueError):
+        return None
+
+
+@app.page("/patients/{patient_id}/", name="patient")
+class PatientDetail(View):
+    """Tell of one patient."""
+
+    @app.table_route(table=patients, match_info="patient_id")
+    async def get(self, request: Request, patient_id: str) -> Response:
+        """Return a patient's counts and latest readings, from whichever worker has the patient."""
+        partition = partition_of(patient_id, app.conf.topic_partitions)
+        store = patients.store
+        if not store.is_active(partition):
+            return self.error(503, "The patient's partition is being taken over; try again in a moment.")
+        value = store.get_many(partition, [patient_key(patient_id)])[0]
+        if value is None:
+            return self.error(404, "No reading of this patient has been seen.")
+        prefix = reading_prefix(patient_id)
+        found = [(observation_of(key, prefix), entries.decode(entry)) for key, entry in store.scan(partition, prefix)]
+        found.sort(key=lambda pair: pair[1].time, reverse=True)
+        shown = [_reading(observation_id, entry) for observation_id, entry in found[:_READINGS_SHOWN]]
+        summary = patient_summary(patient_id, patient_states.decode(value))
+        return self.json({**summary, "latest_readings": shown})
+
+
+@app.page("/", name="page")
+class Page(View):
+    """Show the patients to people."""
+
+    async def get(self, request: Request) -> Response:
+        """Return the page; it asks for ``/patients/`` by itself."""
+        return self.html((resources.files("bp_faust") / "web" / "index.html").read_text("utf-8"))
