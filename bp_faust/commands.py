@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -19,7 +19,12 @@ from bp_faust.app import app, settings
 from bp_faust.engine.broker import admin_client, client_settings, ensure_topics
 from bp_faust.engine.errors import EngineError
 from bp_faust.input_files import InputFileError, read_resources
+from bp_faust.local.downloads import default_cache_dir
 from bp_faust.local.errors import LocalStackError
+from bp_faust.local.foreground import ended_by_signals
+from bp_faust.local.stack import Stack
+from bp_faust.local.stack import purge as purge_stack
+from bp_faust.local.worker import Worker
 from bp_faust.simulation import Population
 from bp_faust.terminal import progress_bar
 from bp_faust.topics import readings
@@ -33,13 +38,21 @@ class Command(AppCommand):
 
     abstract = True
 
-    async def execute(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command."""
-        try:
-            return await super().execute(*args, **kwargs)
-        except _TOLD as exc:
-            print(f"Error: {exc}", file=sys.stderr)
-            raise SystemExit(1) from exc
+    def run_using_worker(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run the command in an event loop of its own: Faust's worker would print a stack trace for every error."""
+        raise SystemExit(run_told(lambda: asyncio.run(self.execute(*self.args, **self.kwargs))))
+
+
+def run_told(work: Callable[[], Any]) -> int:
+    """Do some work; return the exit status, after telling an error in one line."""
+    try:
+        work()
+    except _TOLD as exc:
+        print(f"Error: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 def _simulated_values() -> Iterator[bytes]:
@@ -151,3 +164,74 @@ async def _produce(values: Iterator[bytes], count: int | None, rate: float) -> i
                     future.result()
         await asyncio.gather(*pending)
     return sent
+
+
+class stack(Command):
+    """Run a local Kafka and Elasticsearch until Ctrl-C; example: faust -A bp_faust stack --data-dir /tmp/stack."""
+
+    options = [
+        option("--kafka-port", type=int, default=9093, help="The port of Kafka; 0 for any free one."),
+        option("--elasticsearch-port", type=int, default=9200, help="The port of Elasticsearch; 0 for any free one."),
+        option("--data-dir", default="bp_faust-data/stack", help="Where both keep their data."),
+        option("--zookeeper", is_flag=True, help="Run Kafka 3.9 with ZooKeeper, as docker-compose.yml does."),
+        option("--offline", is_flag=True, help="Download nothing; say what is missing."),
+        option("--purge", is_flag=True, help="Delete the data and all that was downloaded, and end."),
+    ]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run the stack in the foreground."""
+        raise SystemExit(run_told(lambda: self._run(**self.kwargs)))
+
+    def _run(
+        self, kafka_port: int, elasticsearch_port: int, data_dir: str, zookeeper: bool, offline: bool, purge: bool
+    ) -> None:
+        if purge:
+            cache = default_cache_dir()
+            purge_stack(Path(data_dir), cache)
+            self.say(f"Deleted {data_dir} and {cache}")
+            return
+        running = Stack(
+            Path(data_dir),
+            kafka_port=kafka_port,
+            elasticsearch_port=elasticsearch_port,
+            zookeeper=zookeeper,
+            offline=offline,
+        )
+        with ended_by_signals(), running:
+            self.say(f"Kafka at {running.kafka.bootstrap}, Elasticsearch at {running.elasticsearch.url}; Ctrl-C ends both")
+            running.wait()
+
+
+class demo(Command):
+    """Run everything on this machine until Ctrl-C: Kafka, Elasticsearch, and a worker with simulated patients."""
+
+    options = [
+        option("--kafka-port", type=int, default=9093, help="The port of Kafka; 0 for any free one."),
+        option("--elasticsearch-port", type=int, default=9200, help="The port of Elasticsearch; 0 for any free one."),
+        option("--data-dir", default="bp_faust-data", help="Where everything keeps its data."),
+    ]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run the demo in the foreground."""
+        raise SystemExit(run_told(lambda: self._run(**self.kwargs)))
+
+    def _run(self, kafka_port: int, elasticsearch_port: int, data_dir: str) -> None:
+        folder = Path(data_dir)
+        running = Stack(folder / "stack", kafka_port=kafka_port, elasticsearch_port=elasticsearch_port)
+        self.say("Starting Kafka and Elasticsearch …")
+        with ended_by_signals(), running:
+            environment = {
+                "BP_FAUST_BROKER_URL": f"kafka://{running.kafka.bootstrap}",
+                "BP_FAUST_ELASTICSEARCH_URL": running.elasticsearch.url,
+                "BP_FAUST_DATADIR": str((folder / "worker").absolute()),
+            }
+            worker = Worker(folder, app.conf.web_port, environment)
+            try:
+                worker.start()
+                self.say(
+                    f"Kafka at {running.kafka.bootstrap}, Elasticsearch at {running.elasticsearch.url}\n"
+                    f"The page: {worker.url} (simulated patients appear on it; Ctrl-C ends everything)"
+                )
+                running.wait(worker)
+            finally:
+                worker.stop()

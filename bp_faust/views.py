@@ -128,3 +128,23 @@ class Page(View):
     async def get(self, request: Request) -> Response:
         """Return the page; it asks for ``/patients/`` by itself."""
         return self.html((resources.files("bp_faust") / "web" / "index.html").read_text("utf-8"))
+
+
+@app.page("/livez", name="livez")
+class Alive(View):
+    """Tell that the process answers."""
+
+    async def get(self, request: Request) -> Response:
+        """Return 200."""
+        return self.json({"status": "alive"})
+
+
+@app.page("/readyz", name="readyz")
+class Ready(View):
+    """Tell whether the worker has its partitions and is at work on them."""
+
+    async def get(self, request: Request) -> Response:
+        """Return 200 where it is ready, 503 where it is starting, recovering or stopping."""
+        if app.is_ready:
+            return self.json({"status": "ready"})
+        return self.json({"status": "not ready"}, status=503)

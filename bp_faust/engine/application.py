@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import faust
@@ -17,6 +18,7 @@ from mode.utils.logging import get_logger
 
 from .batches import Batch, Effects, batch_of
 from .broker import WantedTopic, ensure_topics, wait_for_broker
+from .errors import StateError
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
 from .transactions import Transactions
@@ -65,7 +67,14 @@ class App(faust.App):
         self.wanted_topics: list[WantedTopic] = []
         #: What made the worker stop, None while all is well.
         self.failure: BaseException | None = None
-        super().__init__(*args, TableManager=ChangelogTableManager, Worker=BatchWorker, **kwargs)
+        super().__init__(
+            *args,
+            TableManager=ChangelogTableManager,
+            Worker=BatchWorker,
+            # Waiting for what is at work has no limit in Faust, and rebalances and stopping would wait with it.
+            stream_wait_empty=False,
+            **kwargs,
+        )
 
     @functools.cached_property
     def transactions(self) -> Transactions:
@@ -141,6 +150,18 @@ class App(faust.App):
 
         return decorate
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether tables are up to date and agents are at work."""
+        return (
+            self.failure is None
+            and not self.should_stop
+            and not self.rebalancing
+            and not self.in_recovery
+            and self.tables.actives_ready
+            and self.consumer.flow_active
+        )
+
     def _is_current(self, batch: Batch) -> bool:
         return batch.generation == self.consumer_generation_id and self.failure is None
 
@@ -175,12 +196,20 @@ class App(faust.App):
         if self.failure is None:
             self.failure = reason
             logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
-            end_process_after(STOP_SECONDS, EXIT_STATUS)
+            if self.beacon.root is not None and isinstance(self.beacon.root.data, BatchWorker):
+                end_process_after(STOP_SECONDS, EXIT_STATUS)
             await self.crash(reason)
 
     async def on_first_start(self) -> None:
         """Wait for Kafka and make the topics before Faust looks for them."""
-        await super().on_first_start()
+        try:
+            Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
+            await super().on_first_start()
+        except OSError as exc:
+            raise StateError(
+                f"The data directory {self.conf.datadir} cannot be made ({exc.strerror}): set BP_FAUST_DATADIR to one "
+                "that this user may write."
+            ) from exc
         await wait_for_broker(self)
         if not self.should_stop:
             await ensure_topics(self, self.wanted_topics)

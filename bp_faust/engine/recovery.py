@@ -52,6 +52,10 @@ class ChangelogRecovery(Recovery):
                 continue
             except ServiceStopped:
                 break
+            except asyncio.CancelledError:
+                if not self.should_stop:  # a library's own; Faust would end this task without a word
+                    await self.app.fail(RecoveryError("Recovery was cancelled from within; start the worker again."))
+                raise
             except Exception as exc:
                 if generation == self.app.consumer_generation_id:
                     await self.app.fail(exc)
@@ -61,10 +65,11 @@ class ChangelogRecovery(Recovery):
         tps = self.app.consumer.assignment()
         await self.app.transactions.assign(tp for tp in tps if self.app.commits_itself(tp.topic))
         actives = {tp for tp in self.active_tps if self._table(tp).store.has(tp.partition)}
-        async with self._reader(actives) as reader:
-            ends = await self._open(reader, actives)
-            self.active_highwaters.update({tp: end - 1 for tp, end in ends.items()})
-            await self._read(reader, {tp for tp in actives if self._position(tp) < ends[tp]}, ends)
+        if actives:
+            async with self._reader(actives) as reader:
+                ends = await self._open(reader, actives)
+                self.active_highwaters.update({tp: end - 1 for tp, end in ends.items()})
+                await self._read(reader, {tp for tp in actives if self._position(tp) < ends[tp]}, ends)
         await self.on_recovery_completed(generation)
 
     @contextlib.asynccontextmanager
@@ -85,8 +90,6 @@ class ChangelogRecovery(Recovery):
     async def _open(self, reader: AIOKafkaConsumer, tps: Iterable[TP]) -> dict[TP, int]:
         """Seek each changelog partition to where its local data stands; return the end offsets."""
         assigned = [TopicPartition(*tp) for tp in tps]
-        if not assigned:
-            return {}
         ends = {TP(*tp): offset for tp, offset in (await reader.end_offsets(assigned)).items()}
         starts = await reader.beginning_offsets(assigned)
         for tp in assigned:

@@ -23,14 +23,19 @@ BATCHES_IN_FLIGHT = 2
 #: How long to wait for records while some partition is full, in seconds: so soon is it asked again.
 _FULL_PARTITION_POLL = 0.01
 
+#: How long a broker may wait for records before it answers that there are none, in milliseconds.
+_FETCH_WAIT_MILLISECONDS = 20
+
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Fetch committed records only, and begin at the start of a partition that has no committed offset."""
+    """Fetch committed records only and soon, and begin at the start of a partition that has no committed offset."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         # Faust asks for committed records only under its own exactly_once, which is broken and not used.
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
+        # aiokafka has one fetch a broker under way: while it waits for an idle partition, busy ones wait with it.
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MILLISECONDS
         return consumer
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
@@ -56,22 +61,27 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_flight: MutableMapping[TP, deque[Batch]] = defaultdict(deque)
+        #: The generation in which the last fetch was asked for.
+        self._fetch_generation = 0
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch records; yield one message for a batch of a batched topic, and one a record of any other."""
-        generation = self.app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
-        if not self.flow_active:
+        generation = self._fetch_generation
+        if not self._is_current(generation):
+            # What was fetched is dropped, and the partitions stand behind it.
             await self.perform_seek()
             return
         for tp, fetched in records.items():
             if active is not None and tp not in active:
                 continue
+            if not self._is_current(generation):
+                return
             tp = TP(tp.topic, tp.partition)
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             if tp.topic in self.app.batched_topics:
@@ -81,9 +91,12 @@ class BatchConsumer(driver.Consumer):
             else:
                 messages = [self._to_message(tp, record) for record in fetched]
             for message in messages:
-                if not self.flow_active or self.app.consumer_generation_id != generation:
+                if not self._is_current(generation):
                     return
                 yield tp, message
+
+    def _is_current(self, generation: int) -> bool:
+        return self.flow_active and self.app.consumer_generation_id == generation
 
     def _batch_message(self, batch: Batch) -> ConsumerMessage:
         last = batch.records[-1]
@@ -102,6 +115,7 @@ class BatchConsumer(driver.Consumer):
         )
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        self._fetch_generation = self.app.consumer_generation_id
         # A partition whose agent is behind is not fetched from, and holds nobody else up.
         if active_partitions is not None:
             full = {tp for tp, batches in self._in_flight.items() if len(batches) >= BATCHES_IN_FLIGHT}

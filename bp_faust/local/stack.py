@@ -1,0 +1,117 @@
+"""Run Kafka and Elasticsearch side by side on one data directory."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+from bp_faust.local import downloads
+from bp_faust.local.elasticsearch import ElasticsearchNode
+from bp_faust.local.errors import DataInUseError, ServerError
+from bp_faust.local.kafka import KafkaBroker, KafkaBrokerWithZookeeper, Zookeeper
+from bp_faust.local.processes import Server
+
+#: The project's zookeeper.properties: beside the package in a checkout, installed with it in a wheel.
+_ZOOKEEPER_PROPERTIES = (
+    Path(__file__).parents[2] / "zookeeper.properties",
+    Path(__file__).parents[1] / "zookeeper.properties",
+)
+
+
+class Stack:
+    """Hold a Kafka broker and an Elasticsearch node whose data lie in one directory.
+
+    Port 0 stands for any free one. With ``zookeeper``, the broker is Kafka 3.9 on ZooKeeper.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        kafka_port: int = 0,
+        elasticsearch_port: int = 0,
+        zookeeper: bool = False,
+        cache_dir: Path | None = None,
+        offline: bool = False,
+    ) -> None:
+        from filelock import FileLock
+
+        self.data_dir = data_dir.absolute()
+        self._cache_dir = cache_dir or downloads.default_cache_dir()
+        self._offline = offline
+        self._zookeeper = zookeeper
+        self._ports = kafka_port, elasticsearch_port
+        self._lock = FileLock(self.data_dir / "in-use.lock", timeout=0)
+        self.kafka: KafkaBroker
+        self.elasticsearch: ElasticsearchNode
+
+    def start(self) -> None:
+        """Fetch what is missing, start both and wait until they answer; raise LocalStackError where that fails."""
+        from filelock import Timeout
+
+        kafka_jars = self._fetch(downloads.KAFKA_WITH_ZOOKEEPER if self._zookeeper else downloads.KAFKA)
+        elasticsearch_jars = self._fetch(downloads.ELASTICSEARCH)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout as exc:
+            raise DataInUseError(
+                f"Another stack runs on {self.data_dir}: use that one, end it, or choose another --data-dir."
+            ) from exc
+        try:
+            kafka_port, elasticsearch_port = self._ports
+            self.kafka = self._broker(kafka_jars, kafka_port)
+            self.elasticsearch = ElasticsearchNode(
+                self.data_dir / "elasticsearch", elasticsearch_jars, elasticsearch_port
+            )
+            # Started by this thread: on Linux a child dies with the thread that started it.
+            self.elasticsearch.launch()
+            self.kafka.launch()
+            self.kafka.wait_until_ready()
+            self.elasticsearch.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End both, and leave the data directory to the next one."""
+        servers = [server for server in (getattr(self, "kafka", None), getattr(self, "elasticsearch", None)) if server]
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(lambda server: server.stop(), servers))
+        self._lock.release()
+
+    def wait(self, *others: Server) -> None:
+        """Wait for ever; raise ServerError as soon as one of the servers, or of others, ends by itself."""
+        while True:
+            for server in (self.kafka, self.elasticsearch, *others):
+                if not server.running:
+                    raise ServerError(f"{server.name} ended; the end of {server.log}:\n{server.log_tail()}")
+            time.sleep(0.5)
+
+    def _fetch(self, distribution: downloads.Distribution) -> list[Path]:
+        return downloads.fetch(distribution, self._cache_dir, offline=self._offline)
+
+    def _broker(self, jars: list[Path], port: int) -> KafkaBroker:
+        if not self._zookeeper:
+            return KafkaBroker(self.data_dir / "kafka", jars, port)
+        properties = next(path for path in _ZOOKEEPER_PROPERTIES if path.is_file())
+        zookeeper = Zookeeper(self.data_dir / "zookeeper", jars, properties)
+        return KafkaBrokerWithZookeeper(self.data_dir / "kafka-zookeeper", jars, zookeeper, port)
+
+    def __enter__(self) -> Stack:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def purge(data_dir: Path, cache_dir: Path) -> None:
+    """Delete a stack's data, and all that was fetched."""
+    shutil.rmtree(data_dir, ignore_errors=True)
+    downloads.purge(cache_dir)

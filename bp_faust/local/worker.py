@@ -1,0 +1,39 @@
+"""Run a worker as a child process, beside the servers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bp_faust.local.processes import Server
+
+
+class Worker(Server):
+    """Run ``faust -A bp_faust worker`` with settings from the environment."""
+
+    name = "Worker"
+
+    def __init__(self, data_dir: Path, port: int, environment: Mapping[str, str]) -> None:
+        super().__init__(data_dir, port)
+        self.environment = {**os.environ, **environment, "BP_FAUST_WEB_PORT": str(self.port)}
+
+    @property
+    def url(self) -> str:
+        """Return the page's address."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def command(self) -> Sequence[str]:
+        """Return the command."""
+        return [sys.executable, "-m", "faust", "-A", "bp_faust", "worker", "-l", "info"]
+
+    def is_ready(self) -> bool:
+        """Tell whether the worker is at work."""
+        try:
+            with urllib.request.urlopen(f"{self.url}readyz", timeout=3) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False

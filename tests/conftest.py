@@ -1,0 +1,77 @@
+"""Start what tests share: one real Kafka and one real Elasticsearch for the session, and workers by the test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack_session import StackSession
+from tests.worker_process import WorkerProcess, WorkerSettings
+
+REPOSITORY = Path(__file__).parents[1]
+os.environ.setdefault("BP_FAUST_CACHE_DIR", str(REPOSITORY / ".cache" / "bp_faust"))
+
+_session = StackSession()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSession]:
+    """Give the running local stack; where its parts cannot be downloaded, skip, and say so loudly at the end."""
+    try:
+        _session.start(tmp_path_factory.mktemp("stack"))
+        yield _session
+    finally:
+        _session.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(stack: StackSession) -> str:
+    """Give the address of a real Kafka broker, as host:port."""
+    return stack.kafka
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(stack: StackSession) -> str:
+    """Give the address of a real Elasticsearch node."""
+    return stack.elasticsearch_url
+
+
+@pytest.fixture
+def settings(kafka: str, elasticsearch_url: str, tmp_path: Path) -> WorkerSettings:
+    """Give the settings of an installation of its own on the shared stack."""
+    return WorkerSettings.unique(kafka, elasticsearch_url, tmp_path)
+
+
+@pytest.fixture
+def start_worker(settings: WorkerSettings) -> Iterator[Callable[..., WorkerProcess]]:
+    """Give a function that starts a worker, ready to work; all of them are ended with the test."""
+    workers: list[WorkerProcess] = []
+
+    def start(name: str = "worker", *, wait: bool = True, **environment: str) -> WorkerProcess:
+        worker = WorkerProcess(settings, name, environment)
+        workers.append(worker)
+        if wait:
+            worker.wait_until_ready()
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.end()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what did not run."""
+    if _session.missing:
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        count = len(terminalreporter.stats.get("skipped", []))
+        terminalreporter.line(f"{count} tests need the real Kafka and Elasticsearch, which could not be downloaded:")
+        terminalreporter.line(_session.missing)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail in CI where the stack could not be had."""
+    if _session.missing and os.environ.get("CI") and not exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

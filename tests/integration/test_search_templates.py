@@ -1,0 +1,125 @@
+"""Check the index of the anomalies on a real Elasticsearch."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from elasticsearch import AsyncElasticsearch
+
+from bp_faust.search.client import connect
+from bp_faust.search.errors import IndexMappingError, SearchError
+from bp_faust.search.templates import PROPERTIES, ensure_index
+
+
+@pytest.fixture
+async def client(elasticsearch_url: str) -> AsyncIterator[AsyncElasticsearch]:
+    async with connect(elasticsearch_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def name(client: AsyncElasticsearch) -> AsyncIterator[str]:
+    """Give a fresh index name and clear it away afterwards."""
+    name = f"anomalies-{uuid.uuid4().hex}"
+    yield name
+    await client.options(ignore_status=404).indices.delete(index=name)
+    await client.options(ignore_status=404).indices.delete_index_template(name=name)
+
+
+async def _types(client: AsyncElasticsearch, name: str) -> dict[str, str]:
+    mappings = (await client.indices.get_mapping(index=name))[name]["mappings"]
+    return {field: mapping["type"] for field, mapping in mappings["properties"].items()}
+
+
+async def test_a_missing_index_is_created_with_the_explicit_mapping(client: AsyncElasticsearch, name: str) -> None:
+    await ensure_index(client, name)
+    assert await _types(client, name) == {
+        "patient_id": "keyword",
+        "systolic_pressure": "float",
+        "diastolic_pressure": "float",
+        "anomaly_type": "keyword",
+        "timestamp": "date",
+        "observation_id": "keyword",
+    }
+    settings = (await client.indices.get_settings(index=name))[name]["settings"]["index"]
+    assert settings["gc_deletes"] == "7d"
+
+
+async def test_preparing_twice_and_at_once_is_harmless(client: AsyncElasticsearch, name: str) -> None:
+    await asyncio.gather(*[ensure_index(client, name) for _ in range(4)])
+    await ensure_index(client, name)
+    assert set(await _types(client, name)) == set(PROPERTIES)
+
+
+async def test_an_index_lost_at_run_time_comes_back_with_the_mapping(client: AsyncElasticsearch, name: str) -> None:
+    """A bulk request re-creates the index by itself; the template sees to its mapping."""
+    await ensure_index(client, name)
+    await client.indices.delete(index=name)
+    await client.index(index=name, document={"patient_id": "p"})
+    assert (await _types(client, name))["patient_id"] == "keyword"
+
+
+async def test_the_documents_of_the_seed_fit(client: AsyncElasticsearch, name: str) -> None:
+    """The seed's consumer sends integers, a UTC time without a zone and no id."""
+    await ensure_index(client, name)
+    document = {
+        "patient_id": "162bbe21-d03c-4405-a2d6-01a2b3c4d5e6",
+        "systolic_pressure": 171,
+        "diastolic_pressure": 64,
+        "anomaly_type": "Hypertension",
+        "timestamp": "2025-01-20T14:03:22.123456",
+    }
+    await client.index(index=name, document=document, refresh=True)
+    query = {
+        "bool": {
+            "filter": [
+                {"term": {"anomaly_type": "Hypertension"}},
+                {"term": {"patient_id": document["patient_id"]}},
+                {"range": {"timestamp": {"gte": "2025-01-20T14:03:22Z", "lt": "2025-01-20T14:03:23Z"}}},
+                {"range": {"systolic_pressure": {"gt": 170.9, "lt": 171.1}}},
+            ]
+        }
+    }
+    assert (await client.count(index=name, query=query))["count"] == 1
+
+
+async def test_fields_of_strangers_are_kept_but_never_break_a_document(client: AsyncElasticsearch, name: str) -> None:
+    await ensure_index(client, name)
+    for number, value in enumerate([1, "text", {"deep": [1, "a"]}]):
+        await client.index(index=name, id=str(number), document={"patient_id": "p", "theirs": value})
+    assert (await client.get(index=name, id="2"))["_source"]["theirs"] == {"deep": [1, "a"]}
+    assert set(await _types(client, name)) == set(PROPERTIES)
+
+
+async def test_an_index_whose_fields_were_guessed_is_refused_with_what_to_do(
+    client: AsyncElasticsearch, name: str
+) -> None:
+    """The seed created its index without a mapping, so Elasticsearch took patient_id for text."""
+    await client.index(index=name, document={"patient_id": "p", "systolic_pressure": 150})
+    with pytest.raises(IndexMappingError) as raised:
+        await ensure_index(client, name)
+    sentence = str(raised.value)
+    assert "patient_id is of type text and must be keyword" in sentence
+    assert name in sentence
+    assert "delete it, or reindex it" in sentence
+
+
+async def test_an_empty_or_older_index_gets_the_fields_it_lacks(client: AsyncElasticsearch, name: str) -> None:
+    await client.indices.create(index=name, mappings={"properties": {"systolic_pressure": {"type": "double"}}})
+    await ensure_index(client, name)
+    types = await _types(client, name)
+    assert types.pop("systolic_pressure") == "double"
+    assert types["patient_id"] == "keyword"
+    assert set(types) == set(PROPERTIES) - {"systolic_pressure"}
+
+
+async def test_an_unreachable_elasticsearch_is_named(unused_url: str) -> None:
+    async with connect(unused_url) as client:
+        with pytest.raises(SearchError, match=unused_url):
+            await ensure_index(client, "any")
+
+
+@pytest.fixture
+def unused_url(unused_tcp_port: int) -> str:
+    return f"http://127.0.0.1:{unused_tcp_port}"

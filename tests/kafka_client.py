@@ -1,0 +1,87 @@
+"""Put records on topics and read them back, as another program would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+
+async def create_topic(kafka: str, name: str, partitions: int) -> None:
+    """Create a topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, partitions, 1)])
+    finally:
+        await admin.close()
+
+
+async def produce(kafka: str, topic: str, values: Iterable[Any], partition: int | None = None) -> None:
+    """Put values on a topic, without keys; bytes as they are, all else as JSON."""
+    async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=5) as producer:
+        sends = [
+            await producer.send(topic, value if isinstance(value, bytes) else orjson.dumps(value), partition=partition)
+            for value in values
+        ]
+        await asyncio.gather(*sends)
+
+
+async def read_all(kafka: str, topic: str) -> Sequence[Any]:
+    """Return all committed records of a topic, by partition and offset."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, isolation_level="read_committed", enable_auto_commit=False)
+    async with consumer:
+        partitions = [TopicPartition(topic, number) for number in await _found(consumer, topic)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        ends = await consumer.end_offsets(partitions)
+        records: list[Any] = []
+        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+            for found in (await consumer.getmany(timeout_ms=200)).values():
+                records += found
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def _found(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    await consumer._client.force_metadata_update()
+    consumer._client.add_topic(topic)
+    for _ in range(50):
+        partitions = consumer.partitions_for_topic(topic)
+        if partitions:
+            return set(partitions)
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"There is no topic {topic}")
+
+
+async def committed_offsets(kafka: str, group: str) -> dict[TopicPartition, int]:
+    """Return a group's committed offsets."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        found = await admin.list_consumer_group_offsets(group)
+        return {tp: committed.offset for tp, committed in found.items()}
+    finally:
+        await admin.close()
+
+
+async def reset_group(kafka: str, group: str) -> None:
+    """Set all of a group's committed offsets to the beginning, as its operator would while no worker runs."""
+    offsets = await committed_offsets(kafka, group)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False)
+    async with consumer:
+        consumer.assign(list(offsets))
+        beginning = await consumer.beginning_offsets(list(offsets))
+        await consumer.commit(beginning)
+
+
+async def lags(kafka: str, group: str, topics: Iterable[str]) -> dict[TopicPartition, int]:
+    """Return how many offsets of each partition a group has yet to commit, transaction markers included."""
+    committed = await committed_offsets(kafka, group)
+    async with AIOKafkaConsumer(bootstrap_servers=kafka, isolation_level="read_committed") as consumer:
+        partitions = [TopicPartition(topic, number) for topic in topics for number in await _found(consumer, topic)]
+        ends = await consumer.end_offsets(partitions)
+        return {tp: ends[tp] - committed.get(tp, 0) for tp in partitions}

@@ -1,0 +1,52 @@
+"""Look at what a running installation has made of its input."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from elasticsearch import AsyncElasticsearch
+
+from tests.kafka_client import lags
+from tests.worker_process import WorkerProcess, WorkerSettings
+
+#: How long an installation may take to work through what a test gives it, in seconds.
+DRAINED_SECONDS = 120.0
+
+
+async def wait_until_drained(settings: WorkerSettings, seconds: float = DRAINED_SECONDS) -> None:
+    """Wait until every agent has committed all there is; a transaction's marker is an offset that nobody commits."""
+    topics = [settings.readings_topic, f"{settings.app_id}-readings", settings.anomalies_topic]
+    deadline = time.monotonic() + seconds
+    while True:
+        behind = await lags(settings.kafka, settings.app_id, topics)
+        if all(lag <= (0 if tp.topic == settings.readings_topic else 1) for tp, lag in behind.items()):
+            return
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Not done after {seconds:.0f} s: {behind}")
+        await asyncio.sleep(0.2)
+
+
+async def documents(settings: WorkerSettings) -> list[dict[str, Any]]:
+    """Return all documents of the installation's index."""
+    async with AsyncElasticsearch(settings.elasticsearch_url) as client:
+        await client.indices.refresh(index=settings.index)
+        found: list[dict[str, Any]] = []
+        after: list[Any] | None = None
+        while True:
+            page = await client.search(
+                index=settings.index, size=5000, sort=["timestamp", "patient_id", "observation_id"], search_after=after
+            )
+            hits = page["hits"]["hits"]
+            found += [hit["_source"] for hit in hits]
+            if len(hits) < 5000:
+                return found
+            after = hits[-1]["sort"]
+
+
+def table_counts(worker: WorkerProcess) -> dict[str, dict[str, int]]:
+    """Return the number of anomalies by patient and type, as the worker's view tells them."""
+    answer = worker.get("/patients/")
+    assert answer["workers_missing"] == []
+    return {patient["patient_id"]: patient["anomalies"] for patient in answer["patients"]}

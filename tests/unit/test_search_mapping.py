@@ -1,0 +1,53 @@
+"""Check the index template as data, and the judgement of other mappings by it."""
+
+from typing import Any
+
+import pytest
+
+from bp_faust.search.templates import PROPERTIES, index_template, mappings, mismatch
+
+SEED_FIELDS = {
+    "patient_id": "keyword",
+    "systolic_pressure": "float",
+    "diastolic_pressure": "float",
+    "anomaly_type": "keyword",
+    "timestamp": "date",
+}
+
+
+def test_the_template_maps_the_fields_of_the_seed_and_the_observation() -> None:
+    template = index_template("blood_pressure_anomalies_v2")
+    assert template["index_patterns"] == ["blood_pressure_anomalies_v2"]
+    types = {field: mapping["type"] for field, mapping in template["template"]["mappings"]["properties"].items()}
+    assert types == {**SEED_FIELDS, "observation_id": "keyword"}
+
+
+def test_the_mapping_is_a_copy_that_callers_may_change() -> None:
+    mappings()["properties"]["patient_id"]["type"] = "text"
+    assert PROPERTIES["patient_id"]["type"] == "keyword"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"patient_id": {"type": "text", "fields": {"keyword": {"type": "keyword"}}}}, "patient_id is of type text"),
+        ({"systolic_pressure": {"type": "long"}}, "systolic_pressure is of type long and must be float"),
+        ({"timestamp": {"type": "keyword"}}, "timestamp is of type keyword and must be date"),
+        ({"anomaly_type": {"properties": {}}}, "anomaly_type is of type object and must be keyword"),
+    ],
+)
+def test_a_field_of_another_type_is_named_with_what_it_must_be(changed: dict[str, Any], words: str) -> None:
+    sentence = mismatch({**mappings()["properties"], **changed})
+    assert sentence is not None
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"systolic_pressure": {"type": "double"}}, {"timestamp": {"type": "date_nanos"}}, {"x": {}}]
+)
+def test_finer_types_and_more_fields_fit(changed: dict[str, Any]) -> None:
+    assert mismatch({**mappings()["properties"], **changed}) is None
+
+
+def test_missing_fields_fit() -> None:
+    assert mismatch({}) is None
