@@ -51,6 +51,8 @@ def intake(batch: Batch, effects: Effects) -> None:
             if isinstance(outcome, Rejection):
                 rejections.append(outcome)
                 continue
+            if outcome.flags and not settings.set_implausible_aside:
+                outcome.flags = tuple(flag for flag in outcome.flags if flag != fhir.flags.IMPLAUSIBLE)
             outcome.received = record.timestamp / 1000
             outcome.position = (batch.partition, record.offset)
             if outcome.observation_id is None:
@@ -141,9 +143,10 @@ sink = AnomalySink(
 async def open_index() -> None:
     """Prepare the index of the anomalies; counting does not wait for it."""
     try:
-        await sink.open()
+        await app.wait(sink.open())
     except SearchError as exc:
-        await app.fail(exc)
+        if not app.should_stop:
+            await app.fail(exc)
 
 
 @app.on_before_shutdown.connect

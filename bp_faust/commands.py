@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import uuid4
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -18,6 +19,7 @@ from faust.cli.send import send as faust_send
 from bp_faust.app import app, settings
 from bp_faust.engine.broker import admin_client, client_settings, ensure_topics
 from bp_faust.engine.errors import EngineError
+from bp_faust.fhir.resources import InvalidResource, observation, validate
 from bp_faust.input_files import InputFileError, read_resources
 from bp_faust.local.downloads import default_cache_dir
 from bp_faust.local.errors import LocalStackError
@@ -100,11 +102,12 @@ class send(Command, faust_send):
 )
 async def generate(self: Command, output: str, patient: str, systolic: float, diastolic: float) -> None:
     """Write a FHIR blood-pressure Observation to a file."""
-    from bp_faust.fhir.resources import observation
-
-    resource = observation(patient, systolic, diastolic)
+    resource = observation(patient, systolic, diastolic, identity=str(uuid4()))
     try:
+        validate(resource)
         Path(output).write_bytes(orjson.dumps(resource, option=orjson.OPT_INDENT_2) + b"\n")
+    except InvalidResource as exc:
+        raise InputFileError(f"These values make no valid Observation: {exc}") from exc
     except OSError as exc:
         raise InputFileError(f"{output} cannot be written ({exc.strerror}): choose another file with -o.") from exc
     self.say(f"FHIR Observation {resource['id']} of {patient} written to {output}")

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     unit_policy: Literal["assume-mmHg", "refuse"] = Field(
         "assume-mmHg", description="What to do with a value that names no unit: `assume-mmHg` or `refuse`."
     )
+    set_implausible_aside: bool = Field(
+        False,
+        description="Whether readings that no living adult has (systolic outside 30 to 370, diastolic outside 10 to 330, "
+        "systolic not above diastolic) are set aside, neither counted nor alarmed; the seed judges them like any other.",
+    )
     default_time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         "UTC", description="The time zone of times that name none, such as `Europe/Paris`."
     )

@@ -32,8 +32,8 @@ class Group:
 #: (https://github.com/ProjectMOSAIC/NHANES): our means of BPSysAve and BPDiaAve over its 6,913 rows of adults from 20
 #: on with a diastolic pressure of 30 or more.
 SURVEY_MEANS = {
-    "female": [Pressure(*pair) for pair in ((108, 66), (111, 70), (116, 71), (122, 72), (127, 71), (136, 64))],
-    "male": [Pressure(*pair) for pair in ((118, 69), (119, 74), (121, 75), (126, 76), (127, 71), (133, 65))],
+    "female": [Pressure(*pair) for pair in ((108, 66), (111, 70), (115, 71), (122, 72), (127, 71), (136, 64))],
+    "male": [Pressure(*pair) for pair in ((118, 68), (119, 74), (121, 75), (126, 76), (127, 71), (133, 65))],
 }
 
 #: The year in which patients are of their group's age; they grow older from there.

@@ -183,10 +183,10 @@ class App(faust.App):
                     if await handle(batch) and self._is_current(batch):
                         self.consumer.finish(batch)
                 except Exception as exc:
-                    if self._is_current(batch):
+                    if self._is_current(batch) and not self.should_stop:
                         await self.fail(exc)
                         return
-                    logger.info("Left %r to the partition's next owner: %s", batch, exc)
+                    logger.info("Left %r to whoever has the partition next: %s", batch, exc)
 
         del run.__wrapped__  # type: ignore[attr-defined]  # Faust asks the signature whether to hand over the stream
         return self.agent(topic, name=described.__name__)(run)

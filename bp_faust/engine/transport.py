@@ -69,7 +69,7 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch records; yield one message for a batch of a batched topic, and one a record of any other."""
-        records, active = await self._wait_next_records(timeout)
+        records, _ = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
         generation = self._fetch_generation
@@ -78,8 +78,6 @@ class BatchConsumer(driver.Consumer):
             await self.perform_seek()
             return
         for tp, fetched in records.items():
-            if active is not None and tp not in active:
-                continue
             if not self._is_current(generation):
                 return
             tp = TP(tp.topic, tp.partition)

@@ -13,6 +13,7 @@ from bp_faust.fhir.observations import read_observation
 from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.reasons import Reason
 from bp_faust.fhir.refusals import RefusedError, below, member, objects
+from bp_faust.fhir.statuses import ENTERED_IN_ERROR
 from bp_faust.models import Reading, Rejection
 
 _OBSERVATION_URL = re.compile(r"(?:[^?#]*/)?Observation/([^/?#]+)(?:/_history/[^/?#]+)?")
@@ -33,46 +34,25 @@ def read_bundle(bundle: dict[str, object], options: ParseOptions) -> Iterator[Fo
 
     A subscription's heartbeat or handshake, which reports no event, yields nothing.
     """
-    entries = _entries(bundle)
-    resources = {
-        url: resource
-        for entry in entries
-        if isinstance(url := entry.get("fullUrl"), str) and isinstance(resource := entry.get("resource"), dict)
-    }
-    observations = _observations(entries)
-    found = False
+    entries = objects(bundle, "entry", "")
+    reader = _Reader(entries, options)
+    empty = True
     for index, entry in enumerate(entries):
         path = f"entry[{index}]"
-        observation: _Entry | None = None
         try:
-            request = member(entry, "request", dict, path) or {}
-            resource = member(entry, "resource", dict, path)
-            if request.get("method") in ("DELETE", "PATCH"):
-                withdrawn = _withdrawn(entry, request, resource, path, observations, options, resources)
-                if withdrawn is None:
-                    continue
-                outcome: Reading | Rejection = withdrawn
-            elif resource is None:
-                if not _names_observation(entry, request):
-                    continue
-                raise RefusedError(Reason.NOTHING_INSIDE, path)
-            elif resource.get("resourceType") == "Observation":
-                observation = resource
-                outcome = read_observation(resource, below(path, "resource"), options, resources=resources)
-            elif resource.get("resourceType") == "Bundle" or not isinstance(resource.get("resourceType"), str):
-                raise RefusedError(Reason.RESOURCE_UNSUPPORTED, below(path, "resource"))
-            else:
-                continue
+            outcome: Reading | Rejection | None = reader.read(entry, path)
         except RefusedError as refused:
             outcome = refused.rejection()
-        found = True
-        yield outcome, observation, below(path, "resource")
-    if not found and not _is_notification(entries):
+        if outcome is not None:
+            empty = False
+            yield outcome, _observation(entry), below(path, "resource")
+    if empty and not _is_notification(entries):
         raise RefusedError(Reason.NOTHING_INSIDE, "entry")
 
 
-def _entries(bundle: dict[str, object]) -> list[_Entry]:
-    return objects(bundle, "entry", "")
+def _observation(entry: _Entry) -> _Entry | None:
+    resource = entry.get("resource")
+    return resource if isinstance(resource, dict) and resource.get("resourceType") == "Observation" else None
 
 
 def _is_notification(entries: list[_Entry]) -> bool:
@@ -80,16 +60,61 @@ def _is_notification(entries: list[_Entry]) -> bool:
     return isinstance(first, dict) and first.get("resourceType") in _NOTIFICATION
 
 
-def _observations(entries: list[_Entry]) -> dict[str, list[_Entry]]:
-    """Return the versions of each Observation that the Bundle holds, by id."""
-    found: dict[str, list[_Entry]] = {}
-    for entry in entries:
-        resource = entry.get("resource")
-        if isinstance(resource, dict) and resource.get("resourceType") == "Observation":
-            identity = resource.get("id")
-            if isinstance(identity, str):
-                found.setdefault(identity, []).append(resource)
-    return found
+class _Reader:
+    """Read the entries of one Bundle, each knowing of the others."""
+
+    def __init__(self, entries: list[_Entry], options: ParseOptions) -> None:
+        self._options = options
+        self._resources: dict[str, _Entry] = {}
+        self._versions: dict[str, list[_Entry]] = {}
+        for entry in entries:
+            url, resource, observation = entry.get("fullUrl"), entry.get("resource"), _observation(entry)
+            if isinstance(url, str) and isinstance(resource, dict):
+                self._resources[url] = resource
+            if observation is not None and isinstance(identity := observation.get("id"), str):
+                self._versions.setdefault(identity, []).append(observation)
+
+    def read(self, entry: _Entry, path: str) -> Reading | None:
+        """Return what an entry holds, None where it is not about an Observation; raise RefusedError."""
+        request = member(entry, "request", dict, path) or {}
+        if request.get("method") in ("DELETE", "PATCH"):
+            return self._withdrawal(entry, request, path)
+        observation = _observation(entry)
+        if observation is not None:
+            return read_observation(observation, below(path, "resource"), self._options, resources=self._resources)
+        resource: _Entry | None = member(entry, "resource", dict, path)
+        if resource is None and _names_observation(entry, request):
+            raise RefusedError(Reason.NOTHING_INSIDE, path)
+        if resource is not None and resource.get("resourceType") == "Bundle":
+            raise RefusedError(Reason.RESOURCE_UNSUPPORTED, below(path, "resource"), "A Bundle within a Bundle.")
+        if resource is not None and not isinstance(resource.get("resourceType"), str):
+            raise RefusedError(Reason.RESOURCE_UNSUPPORTED, below(path, "resource.resourceType"))
+        return None
+
+    def _withdrawal(self, entry: _Entry, request: dict[str, object], path: str) -> Reading | None:
+        """Return the withdrawal that a deleted Observation is, None where another resource is deleted.
+
+        The patient is known only from the Observation itself, or another version of it in the same Bundle.
+        """
+        place = below(path, "request.url")
+        observation = _observation(entry)
+        url = member(request, "url", str, below(path, "request")) or ""
+        identity = _observation_id(url)
+        if identity is None and observation is not None:
+            identity = member(observation, "id", str, below(path, "resource"))
+        if request.get("method") == "PATCH" or identity is None:
+            if identity is not None or url.rpartition("/")[2].startswith("Observation"):
+                raise RefusedError(Reason.CHANGE_UNSUPPORTED, place)
+            return None
+        versions = self._versions.get(identity, [])
+        candidates = versions if observation is None else [observation, *versions]
+        known = next((version for version in candidates if version.get("subject") is not None), None)
+        if known is None:
+            raise RefusedError(Reason.PATIENT_MISSING, place, "It is not said whose Observation it is that is deleted.")
+        version, modified = _deleted_version(entry, request, path, versions)
+        meta = {"versionId": version, "lastUpdated": modified}
+        gone = {**known, "resourceType": "Observation", "id": identity, "status": ENTERED_IN_ERROR, "meta": meta}
+        return read_observation(gone, below(path, "resource"), self._options, resources=self._resources)
 
 
 def _names_observation(entry: _Entry, request: dict[str, object]) -> bool:
@@ -102,44 +127,6 @@ def _names_observation(entry: _Entry, request: dict[str, object]) -> bool:
 def _observation_id(url: str) -> str | None:
     match = _OBSERVATION_URL.fullmatch(url) if len(url) <= _LONGEST_URL else None
     return match[1] if match is not None else None
-
-
-def _withdrawn(
-    entry: _Entry,
-    request: dict[str, object],
-    resource: _Entry | None,
-    path: str,
-    observations: dict[str, list[_Entry]],
-    options: ParseOptions,
-    resources: dict[str, _Entry],
-) -> Reading | None:
-    """Return the withdrawal that a deleted Observation is, None where another resource is deleted.
-
-    The patient is known only from the Observation itself or another version of it in the same Bundle. Raises
-    RefusedError.
-    """
-    place = below(path, "request.url")
-    url = member(request, "url", str, below(path, "request")) or ""
-    identity = _observation_id(url)
-    if identity is None and resource is not None and resource.get("resourceType") == "Observation":
-        identity = member(resource, "id", str, below(path, "resource"))
-    if request.get("method") == "PATCH" or identity is None:
-        if identity is not None or url.rpartition("/")[2].startswith("Observation"):
-            raise RefusedError(Reason.CHANGE_UNSUPPORTED, place)
-        return None
-    versions = observations.get(identity, [])
-    whole = resource if resource is not None and resource.get("resourceType") == "Observation" else None
-    known = whole or next((version for version in versions if version.get("subject") is not None), None)
-    if known is None:
-        raise RefusedError(
-            Reason.PATIENT_MISSING,
-            place,
-            "The deletion does not tell the patient, and no other entry of the Bundle does.",
-        )
-    version, modified = _deleted_version(entry, request, path, versions)
-    meta = {"versionId": version, "lastUpdated": modified}
-    gone = {**known, "resourceType": "Observation", "id": identity, "status": "entered-in-error", "meta": meta}
-    return read_observation(gone, below(path, "resource"), options, resources=resources)
 
 
 def _deleted_version(

@@ -16,7 +16,7 @@ VERY_OLD_SECONDS = 400 * 24 * 60 * 60
 
 
 def time_flags(effective: float | None, received: float) -> tuple[str, ...]:
-    """Return ``future`` or ``very-old`` for a reading's time against the time it came in, both in seconds since 1970."""
+    """Return ``future`` or ``very-old`` for a reading's time against when it came in, in seconds since 1970."""
     if effective is None:
         return ()
     if effective > received + FUTURE_SECONDS:

@@ -15,3 +15,7 @@ class SearchDeniedError(SearchError):
 
 class WriterStopped(SearchError):
     """Report that work was given up because the worker is stopping; what was not acknowledged must be sent again."""
+
+
+class SearchUnavailableError(SearchError):
+    """Report that Elasticsearch cannot be reached for now."""

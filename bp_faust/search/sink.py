@@ -8,6 +8,8 @@ from elasticsearch import AsyncElasticsearch
 
 from bp_faust.search.client import wait_until_available
 from bp_faust.search.documents import Document, Refused
+from bp_faust.search.errors import SearchUnavailableError
+from bp_faust.search.retrying import log_retry
 from bp_faust.search.templates import ensure_index
 from bp_faust.search.writer import BulkWriter
 
@@ -23,9 +25,14 @@ class AnomalySink:
 
     async def open(self) -> None:
         """Wait for Elasticsearch and make the index ready; raise SearchError where that can never work."""
-        await wait_until_available(self._client)
-        await ensure_index(self._client, self.index)
-        self._ready.set()
+        while not self._ready.is_set():
+            await wait_until_available(self._client)
+            try:
+                await ensure_index(self._client, self.index)
+            except SearchUnavailableError as error:
+                log_retry(str(error))
+            else:
+                self._ready.set()
 
     async def write(self, documents: Iterable[Document]) -> list[Refused]:
         """Store documents durably, as soon as the index is there; return those refused for good."""

@@ -6,8 +6,8 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AsyncElasticsearch, BadRequestError
 
-from bp_faust.search.answers import DENIED, error_type
-from bp_faust.search.errors import IndexMappingError, SearchDeniedError, SearchError
+from bp_faust.search.answers import DENIED, error_type, is_later
+from bp_faust.search.errors import IndexMappingError, SearchDeniedError, SearchError, SearchUnavailableError
 from bp_faust.search.retrying import address, describe
 
 #: The fields of an anomaly document: the seed's five, and the Observation that it came from.
@@ -73,7 +73,7 @@ async def ensure_index(client: AsyncElasticsearch, name: str) -> None:
     """Put the index template, create the index if it is missing, and add to an existing one what it lacks.
 
     Raises IndexMappingError where the existing index cannot hold our documents, SearchDeniedError where we lack the
-    right, SearchError where Elasticsearch cannot be reached or will not do it.
+    right, SearchUnavailableError where Elasticsearch cannot be reached, SearchError where it will not do it.
     """
     try:
         await client.indices.put_index_template(name=name, body=index_template(name))
@@ -81,9 +81,11 @@ async def ensure_index(client: AsyncElasticsearch, name: str) -> None:
             await _create(client, name)
         await _check(client, name)
     except TransportError as error:
-        raise SearchError(f"Elasticsearch at {address(client)} {describe(error)}") from error
+        raise SearchUnavailableError(f"Elasticsearch at {address(client)} {describe(error)}") from error
     except ApiError as error:
         cause = error.body.get("error") if isinstance(error.body, dict) else None
+        if is_later(error.status_code):
+            raise SearchUnavailableError(f"Elasticsearch at {address(client)} {describe(error)}") from error
         reason = f"{error.status_code} {error_type(cause)}"
         if error.status_code in DENIED:
             raise SearchDeniedError(

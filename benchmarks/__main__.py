@@ -1,0 +1,117 @@
+"""Run the benchmark and write its report."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from benchmarks import machine, measuring, report
+from benchmarks.dataset import Dataset
+from benchmarks.measuring import Bench
+from benchmarks.report import Answer
+from benchmarks.sections import growth, latency, rebuild, scaling, sink, throughput
+
+SECTIONS = {
+    "throughput": throughput,
+    "sink": sink,
+    "scaling": scaling,
+    "growth": growth,
+    "rebuild": rebuild,
+    "latency": latency,
+}
+
+_SHORT = ("throughput", "sink", "latency")
+
+
+@click.command(help="Measure this worker beside others on a real Kafka and a real Elasticsearch.")
+@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
+@click.option("--records", default=200_000, show_default=True, help="How many readings a run processes.")
+@click.option("--repeats", default=3, show_default=True, help="How often each run is repeated.")
+@click.option("--short", is_flag=True, help="20,000 readings, once, small tables: to see that it works, not to quote.")
+@click.option("--kafka", metavar="HOST:PORT", help="Use this broker, not one of our own.")
+@click.option("--elasticsearch", metavar="URL", help="Use this node, not one of our own.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(__file__).parent / "results",
+    help="Where the report goes.  [default: benchmarks/results]",
+)
+def main(
+    sections: tuple[str, ...],
+    records: int,
+    repeats: int,
+    short: bool,
+    kafka: str | None,
+    elasticsearch: str | None,
+    output: Path,
+) -> None:
+    """Run the sections named, or all."""
+    # An end from outside, too, ends the processes that were started.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if short:
+        records, repeats = 20_000, 1
+    chosen = sections or (_SHORT if short else tuple(SECTIONS))
+    directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
+    try:
+        with _servers(directory, kafka, elasticsearch) as (broker, node), _progress() as say:
+            described = machine.describe(
+                kafka or "the local stack's own", elasticsearch or "the local stack's own"
+            )
+            bench = Bench(broker, node, records, repeats, short, say, directory)
+            answers = asyncio.run(_answers(bench, chosen))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    rule = " ".join((measuring.__doc__ or "").partition("\n\n")[2].split())
+    data = Dataset(records, throughput.PATIENTS).describe()
+    path = report.write(output, answers, described, command, rule, data)
+    if "throughput" in answers:
+        from benchmarks import plot
+
+        plot.draw(answers["throughput"], output / "plot.png")
+    click.echo(path.read_text())
+    click.echo(f"Written to {path}")
+
+
+async def _answers(bench: Bench, chosen: tuple[str, ...]) -> dict[str, Answer]:
+    return {name: await SECTIONS[name].answer(bench) for name in chosen}
+
+
+@contextlib.contextmanager
+def _servers(directory: Path, kafka: str | None, elasticsearch: str | None) -> Iterator[tuple[str, str]]:
+    """Give the servers named, and a local stack's where one is not."""
+    if kafka and elasticsearch:
+        yield kafka, elasticsearch
+        return
+    from bp_faust.local.stack import Stack
+
+    with Stack(directory / "stack") as stack:
+        yield kafka or stack.kafka.bootstrap, elasticsearch or stack.elasticsearch.url
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[measuring.Say]:
+    """Give what tells the user what is being done: a line that changes on a terminal, lines of their own elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: click.echo(text, err=True)
+        return
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("")
+        yield lambda text: progress.update(task, description=text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Whatever the bytes, parse returns, and says what they are."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import tracemalloc
+
+import pytest
+
+from bp_faust import fhir
+from bp_faust.models import Reading, Rejection
+from tests.fhir_records import envelope, observation
+
+MEGABYTE = 1024 * 1024
+RAW = json.dumps(envelope()).encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "empty"),
+        (b" \r\n\t", "empty"),
+        (b"\xef\xbb\xbf", "empty"),
+        (gzip.compress(b""), "empty"),
+        (b"{", "not-json"),
+        (b"{'a': 1}", "not-json"),
+        (RAW + b"}", "not-json"),
+        (RAW + RAW, "not-json"),
+        (RAW[:-1], "not-json"),
+        (b"\x00" * 100, "not-json"),
+        (b'{"a": 01}', "not-json"),
+        (b'{"a": "\\ud800"}', "not-json"),
+        (b'{"a": NaN', "not-json"),
+        (RAW.decode().encode("utf-16"), "not-utf8"),
+        (RAW.replace(b"p1", b"p\xff"), "not-utf8"),
+        (RAW.replace(b"{", b'{"note": "\xed\xa0\x80", ', 1), "not-utf8"),
+        (RAW.replace(b"{", b'{"note": "\xc0\x80", ', 1), "not-utf8"),
+        (b"\x1f\x8b", "gzip-broken"),
+        (gzip.compress(RAW)[:-1], "gzip-broken"),
+        (gzip.compress(RAW)[:-8] + bytes(8), "gzip-broken"),
+        (gzip.compress(RAW) + b"tail", "gzip-broken"),
+        (gzip.compress(gzip.compress(RAW)), "not-utf8"),
+        (b"[" * 100_000, "too-deep"),
+        (b'{"a":' * 100_000, "too-deep"),
+        (b'{"observation":' + b"[" * 100_000, "too-deep"),
+        (b"[" * 100_000 + b"]" * 100_000, "too-deep"),
+        (b'{"resourceType":"Bundle","entry":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "too-deep"),
+    ],
+)
+def test_what_is_no_json_object_says_why(raw: bytes, reason: str) -> None:
+    (found,) = fhir.parse(raw)
+    assert isinstance(found, Rejection)
+    assert (found.reason, found.path) == (reason, "$")
+
+
+def test_a_value_nested_ever_deeper_is_read_or_too_deep() -> None:
+    for depth in (10, 100, 400, 1000, 5000):
+        nested = b'{"x":' * depth + b"1" + b"}" * depth
+        (found,) = fhir.parse(RAW.replace(b'"status"', b'"extension": ' + nested + b', "status"'))
+        assert isinstance(found, Reading) or found.reason == "too-deep"
+
+
+@pytest.mark.parametrize("bomb", [b"0", b" ", b"["])
+def test_fifty_megabytes_and_their_gzip_are_too_large_at_little_memory(bomb: bytes) -> None:
+    plain = bomb * (50 * MEGABYTE)
+    zipped = gzip.compress(plain, 1)
+    for raw in (plain, zipped):
+        tracemalloc.start()
+        (found,) = fhir.parse(raw)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert isinstance(found, Rejection)
+        assert found.reason == "too-large"
+        assert peak < 40 * MEGABYTE
+
+
+def test_many_small_gzip_members_are_bounded_by_the_same_limit() -> None:
+    raw = gzip.compress(b" " * 2000) * 1000
+    (found,) = fhir.parse(raw, fhir.ParseOptions(max_bytes=MEGABYTE))
+    assert isinstance(found, Rejection)
+    assert found.reason == "too-large"
+
+
+def test_the_limit_is_the_sites() -> None:
+    assert isinstance(fhir.parse(RAW, fhir.ParseOptions(max_bytes=len(RAW)))[0], Reading)
+    for raw in (RAW, gzip.compress(RAW + b" " * 10_000)):
+        (found,) = fhir.parse(raw, fhir.ParseOptions(max_bytes=len(RAW) - 1))
+        assert isinstance(found, Rejection)
+        assert found.reason == "too-large"
+
+
+def test_of_a_member_that_comes_twice_the_last_counts() -> None:
+    raw = json.dumps(observation()).encode()
+    twice = raw.replace(b'"status": "final"', b'"status": "cancelled", "status": "final"')
+    assert fhir.parse(twice) == fhir.parse(raw)
+    twice = raw.replace(b'"status": "final"', b'"status": 7, "status": "amended"')
+    (found,) = fhir.parse(twice)
+    assert isinstance(found, Reading)
+    assert found.status == "amended"
+
+
+def test_a_million_members_components_and_entries_are_read_to_the_end() -> None:
+    many = b",".join([b'{"a":1}'] * 200_000)
+    for raw in (
+        RAW.replace(b'"status"', b'"note": [' + many + b'], "status"'),
+        RAW.replace(b'"component": [', b'"component": [' + many + b","),
+    ):
+        (found,) = fhir.parse(raw)
+        assert isinstance(found, Reading)
+    (found,) = fhir.parse(b'{"resourceType":"Bundle","entry":[' + many + b"]}")
+    assert isinstance(found, Rejection)
+    assert found.reason == "nothing-inside"
+
+
+@pytest.mark.parametrize("piece", ["Patient/", "/", "A/", "|", "Patient/x|", "Patient?identifier=", "urn:uuid:", "#"])
+def test_an_endless_reference_takes_no_endless_time(piece: str) -> None:
+    for length in (100, 2000, 1_000_000):
+        subject = {"reference": piece * (length // len(piece)) + "!"}
+        (found,) = fhir.parse(json.dumps(observation(subject=subject)).encode())
+        assert isinstance(found, Reading | Rejection)
+
+
+def test_random_bytes_are_refused() -> None:
+    for length in range(64):
+        (found,) = fhir.parse(os.urandom(length))
+        assert isinstance(found, Rejection)
