@@ -65,9 +65,7 @@ def main(
     directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
         with _servers(directory, kafka, elasticsearch) as (broker, node), _progress() as say:
-            described = machine.describe(
-                kafka or "the local stack's own", elasticsearch or "the local stack's own"
-            )
+            described = machine.describe(kafka or "the local stack's own", elasticsearch or "the local stack's own")
             bench = Bench(broker, node, records, repeats, short, say, directory)
             answers = asyncio.run(_answers(bench, chosen))
     finally:

@@ -171,9 +171,7 @@ async def index(batch: Batch) -> None:
         version = record.offset + 1
         by_version[version] = record
         source = record.value if anomaly.anomaly_type is not None else None
-        documents.append(
-            Document(sink.index, document_id(anomaly.patient_id, anomaly.observation_id), version, source)
-        )
+        documents.append(Document(sink.index, document_id(anomaly.patient_id, anomaly.observation_id), version, source))
     for refused in await sink.write(documents):
         letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
     for record, reason, detail in letters:

@@ -115,8 +115,18 @@ async def generate(self: Command, output: str, patient: str, systolic: float, di
 
 @app.command(
     option("--count", type=int, default=None, help="How many readings to send [default: 10, of a file all]."),
-    option("--rate", type=float, default=None, help="Readings a second, 0 for as fast as possible [default: 1, of a file 0]."),
-    option("--file", "file", default=None, help="A file of FHIR resources, Bundles or envelopes, one a line; may be gzipped."),
+    option(
+        "--rate",
+        type=float,
+        default=None,
+        help="Readings a second, 0 for as fast as possible [default: 1, of a file 0].",
+    ),
+    option(
+        "--file",
+        "file",
+        default=None,
+        help="A file of FHIR resources, Bundles or envelopes, one a line; may be gzipped.",
+    ),
     base=Command,
 )
 async def produce(self: Command, count: int | None, rate: float | None, file: str | None) -> None:
@@ -201,7 +211,9 @@ class stack(Command):
             offline=offline,
         )
         with ended_by_signals(), running:
-            self.say(f"Kafka at {running.kafka.bootstrap}, Elasticsearch at {running.elasticsearch.url}; Ctrl-C ends both")
+            self.say(
+                f"Kafka at {running.kafka.bootstrap}, Elasticsearch at {running.elasticsearch.url}; Ctrl-C ends both"
+            )
             running.wait()
 
 

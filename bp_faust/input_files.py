@@ -1,11 +1,11 @@
-"""Read files of FHIR resources: a resource, a Bundle or an envelope a line, or one in the whole file; gzipped or not."""
+"""Read files of FHIR resources: one a line, or one in the whole file; gzipped or not."""
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import orjson
 
@@ -25,7 +25,7 @@ def read_resources(path: Path, progress: Callable[[int], None]) -> Iterator[byte
             content: IO[bytes] = file
             if file.read(2) == b"\x1f\x8b":
                 file.seek(0)
-                content = gzip.GzipFile(fileobj=file)
+                content = cast(IO[bytes], gzip.GzipFile(fileobj=file))
             else:
                 file.seek(0)
             yield from _values(content, lambda: progress(file.tell()))

@@ -12,16 +12,25 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
 #: reads these, and all its other settings, with the same prefix.
 FAUST_SETTINGS: dict[str, tuple[Any, str]] = {
-    "BROKER_URL": ("kafka://localhost:9093", "The Kafka brokers, as `kafka://host:port`; several with `;` between them."),
+    "BROKER_URL": (
+        "kafka://localhost:9093",
+        "The Kafka brokers, as `kafka://host:port`; several with `;` between them.",
+    ),
     "WEB_PORT": (6066, "The port of the page, the views and the metrics."),
     "WEB_BIND": ("127.0.0.1", "The address on which the web server listens."),
     "WEB_HOST": ("127.0.0.1", "The name under which other workers reach this one; must differ between machines."),
-    "TOPIC_PARTITIONS": (4, "How many partitions the topics get that are created: the most workers that can share the work."),
+    "TOPIC_PARTITIONS": (
+        4,
+        "How many partitions the topics get that are created: the most workers that can share the work.",
+    ),
     "TOPIC_REPLICATION_FACTOR": (1, "How many brokers keep a copy of the topics that are created."),
     "TABLE_STANDBY_REPLICAS": (1, "How many other workers keep a copy of each table partition, ready to take over."),
     "BROKER_SESSION_TIMEOUT": (30.0, "After how many seconds of silence a worker's partitions go to others."),
     "BROKER_MAX_POLL_RECORDS": (4000, "How many records a batch holds at most."),
-    "CONSUMER_MAX_FETCH_SIZE": (4 << 20, "How many bytes are fetched from a partition at a time, and a batch holds about at most."),
+    "CONSUMER_MAX_FETCH_SIZE": (
+        4 << 20,
+        "How many bytes are fetched from a partition at a time, and a batch holds about at most.",
+    ),
 }
 
 
@@ -55,14 +64,16 @@ class Settings(BaseSettings):
         1.0, ge=0, allow_inf_nan=False, description="Seconds between simulated readings; 0 turns the simulation off."
     )
     simulation_patients: int = Field(20, ge=1, description="How many simulated patients there are.")
-    simulation_seed: int = Field(2026, description="What the simulated patients are drawn from: the same seed, the same patients.")
+    simulation_seed: int = Field(
+        2026, description="What the simulated patients are drawn from: the same seed, the same patients."
+    )
     unit_policy: Literal["assume-mmHg", "refuse"] = Field(
         "assume-mmHg", description="What to do with a value that names no unit: `assume-mmHg` or `refuse`."
     )
     set_implausible_aside: bool = Field(
         False,
-        description="Whether readings that no living adult has (systolic outside 30 to 370, diastolic outside 10 to 330, "
-        "systolic not above diastolic) are set aside, neither counted nor alarmed; the seed judges them like any other.",
+        description="Whether readings that no living adult has (systolic outside 30 to 370, diastolic outside 10 to "
+        "330, systolic not above diastolic) are neither counted nor alarmed; the seed judges them like any other.",
     )
     default_time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         "UTC", description="The time zone of times that name none, such as `Europe/Paris`."

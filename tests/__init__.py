@@ -1,0 +1,1 @@
+"""Test bp_faust."""

@@ -10,7 +10,13 @@ from typing import Any
 
 
 def envelope(
-    patient: str, systolic: Any, diastolic: Any, *, identity: str | None = None, effective: str | None = None, **observation: Any
+    patient: str,
+    systolic: Any,
+    diastolic: Any,
+    *,
+    identity: str | None = None,
+    effective: str | None = None,
+    **observation: Any,
 ) -> dict[str, Any]:
     """Return an envelope as the seed's producer sends it."""
     resource: dict[str, Any] = {
@@ -53,7 +59,7 @@ def random_envelopes(count: int, patients: int, seed: int) -> list[dict[str, Any
             chance.randint(80, 180),
             chance.randint(50, 120),
             identity=str(uuid.UUID(int=chance.getrandbits(128))),
-            effective=f"2026-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}T{chance.randint(0, 23):02d}:30:00Z",
+            effective=f"2026-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}T08:30:00Z",
         )
         for _ in range(count)
     ]

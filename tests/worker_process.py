@@ -85,6 +85,8 @@ class WorkerSettings:
             "BP_FAUST_READINGS_TOPIC": self.readings_topic,
             "BP_FAUST_ANOMALIES_TOPIC": self.anomalies_topic,
             "BP_FAUST_SIMULATION_INTERVAL": "0",
+            # A killed worker is known to be gone sooner.
+            "BP_FAUST_BROKER_SESSION_TIMEOUT": "10",
             "BP_FAUST_DATADIR": str(self.directory / "data"),
         }
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("BP_FAUST_")}

@@ -25,9 +25,7 @@ async def main(url: str, index: str, sources: list[dict[str, Any]]) -> None:
         await client.cluster.health()
         # The benchmark's clock starts when it sends SIGCONT.
         os.kill(os.getpid(), signal.SIGSTOP)
-        written = async_streaming_bulk(
-            client, _actions(index, sources), chunk_size=_DOCUMENTS, max_chunk_bytes=_BYTES
-        )
+        written = async_streaming_bulk(client, _actions(index, sources), chunk_size=_DOCUMENTS, max_chunk_bytes=_BYTES)
         async for _ in written:
             pass
     # The benchmark reads what this process used before it ends it.

@@ -180,9 +180,7 @@ async def _watch_topic(run: Run, sightings: _Sightings) -> None:
             sightings.see(_PLACES[0], orjson.loads(record.value)["observation_id"])
 
 
-async def _watch_probes(
-    probes: asyncio.Queue[Reading], worker: str, index: Index, sightings: _Sightings
-) -> None:
+async def _watch_probes(probes: asyncio.Queue[Reading], worker: str, index: Index, sightings: _Sightings) -> None:
     """Ask the web view and Elasticsearch for all probes that they have not shown yet."""
     web: list[Reading] = []
     search: dict[str, Reading] = {}

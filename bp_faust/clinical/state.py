@@ -106,9 +106,7 @@ def _uncount(state: PatientState, known: Entry) -> None:
         state.implausible -= 1
 
 
-def _follow_latest(
-    state: PatientState, known: Entry | None, identity: str, entry: Entry, entries: Entries
-) -> None:
+def _follow_latest(state: PatientState, known: Entry | None, identity: str, entry: Entry, entries: Entries) -> None:
     latest = state.latest
     if latest is not None and known is not None and latest.observation_id == identity:
         latest = None

@@ -11,5 +11,5 @@ tests against a real broker. What each part overrides, and why:
   the changelog position that they stand for.
 - ``recovery``: tables are brought up to date by reading their changelogs in batches, committed records only, after the
   predecessor was fenced.
-- ``application``: the App that puts these in Faust's places, the agents' decorator, and the way out when something is wrong.
+- ``application``: the App that puts these in Faust's places, the agents' decorators, and the way out of trouble.
 """

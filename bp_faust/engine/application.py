@@ -97,7 +97,7 @@ class App(faust.App):
         )
 
     def state_table(self, name: str, *, decode: Decoder, **kwargs: Any) -> StateTable:
-        """Declare a table that is changed by transactional agents; ``decode`` turns a key and a value into an object."""
+        """Declare a table that transactional agents change; ``decode`` makes an object of a key and a value."""
         table: StateTable = self.tables.add(StateTable(self, name=name, decode=decode, **kwargs))
         self.wanted_topics.append(WantedTopic(table.changelog_topic_name, _CHANGELOG_CONFIG))
         return table
@@ -165,9 +165,7 @@ class App(faust.App):
     def _is_current(self, batch: Batch) -> bool:
         return batch.generation == self.consumer_generation_id and self.failure is None
 
-    def _agent(
-        self, topic: TopicT, handle: Callable[[Batch], Awaitable[bool]], described: Callable[..., Any]
-    ) -> Any:
+    def _agent(self, topic: TopicT, handle: Callable[[Batch], Awaitable[bool]], described: Callable[..., Any]) -> Any:
         name = topic.get_topic_name()
         if self.commits_itself(name) and self.batched_topics[name]:
             raise ValueError(f"Topic {name} has a transactional agent, which must be the only one.")
@@ -188,7 +186,7 @@ class App(faust.App):
                         return
                     logger.info("Left %r to whoever has the partition next: %s", batch, exc)
 
-        del run.__wrapped__  # type: ignore[attr-defined]  # Faust asks the signature whether to hand over the stream
+        del run.__wrapped__  # Faust asks the signature whether to hand over the stream
         return self.agent(topic, name=described.__name__)(run)
 
     async def fail(self, reason: BaseException) -> None:
@@ -224,7 +222,6 @@ class App(faust.App):
         """End the transactional producers."""
         await super().on_stop()
         await self.transactions.close()
-
 
 
 def end_process_after(seconds: float, status: int) -> None:

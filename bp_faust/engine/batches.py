@@ -76,5 +76,7 @@ class Effects:
 def batch_of(event_value: Any) -> Batch:
     """Return the batch that an event carries; raise TypeError where the topic was not declared as batched."""
     if not isinstance(event_value, Batch):
-        raise TypeError(f"Expected a batch, got {type(event_value).__name__}: declare the topic with app.batched_topic().")
+        raise TypeError(
+            f"Expected a batch, got {type(event_value).__name__}: declare the topic with app.batched_topic()."
+        )
     return event_value

@@ -1,4 +1,4 @@
-"""Bring tables up to date from their changelogs: whole batches, committed records only, after the predecessor is fenced."""
+"""Bring tables up to date from their changelogs: whole batches, committed only, after the predecessor is fenced."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _FETCH_BYTES = 8 << 20
 class ChangelogRecovery(Recovery):
     """Replace Faust's way of reading changelogs; when to do so, and what follows, stay Faust's.
 
-    Faust waits for the record at the changelog's last offset, which a transaction's marker never is, and logs errors and
-    goes on.
+    Faust waits for the record at the changelog's last offset, which a transaction's marker never is; and it logs errors
+    and goes on.
     """
 
     app: App

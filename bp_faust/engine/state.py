@@ -40,8 +40,8 @@ Decoder = Callable[[bytes, bytes], Any]
 class StateStore(SerializedStore[str, Any]):
     """Hold one RocksDB database for each partition that this worker has, active or standby.
 
-    The write-ahead log is off: the changelog is the log. RocksDB then forgets the last writes when the process is killed,
-    but keeps or forgets a batch and its changelog position together, and recovery reads on from that position.
+    The write-ahead log is off: the changelog is the log. RocksDB then forgets the last writes when the process is
+    killed, but a batch always together with its changelog position, and recovery reads on from there.
     """
 
     app: App
@@ -217,8 +217,8 @@ class StateStore(SerializedStore[str, Any]):
     def _iteritems(self) -> Iterator[tuple[bytes, bytes]]:
         for partition in self.active_partitions:
             for key, value in self._databases[partition].items():
-                if not key.startswith(b"\0"):
-                    yield key, value
+                if key[:1] != b"\0":  # type: ignore[index]
+                    yield key, value  # type: ignore[misc]
 
     def _iterkeys(self) -> Iterator[bytes]:
         return (key for key, _ in self._iteritems())

@@ -101,7 +101,7 @@ class Transactions:
             if effects.changes:
                 assert changelog is not None
                 tp = TP(changelog, batch.partition)
-                changes = ((key, value, []) for key, value in effects.changes.items())
+                changes: Iterable[tuple[Any, Any, Any]] = ((key, value, []) for key, value in effects.changes.items())
                 builders = list(_built(producer, changes))
                 changed = [await self._send(producer, tp, builder) for builder in builders]
                 sends += changed

@@ -62,7 +62,7 @@ def default_cache_dir() -> Path:
 def fetch(distribution: Distribution, cache_dir: Path, *, offline: bool = False) -> list[Path]:
     """Return the jars of a server, fetching them where they are not in the cache yet.
 
-    Raises DownloadError where they are missing and ``offline`` forbids to fetch them, or the registry cannot be reached.
+    Raises DownloadError where they are missing and ``offline`` forbids to fetch them, or cannot be fetched.
     """
     _require_packages()
     from filelock import FileLock
@@ -112,9 +112,9 @@ def _listed(manifest: Path) -> list[Path]:
 
 
 def _resolve(distribution: Distribution, cache_dir: Path) -> list[Path]:
+    from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.env import EnvironmentBuilder, LinkStrategy
     from jgo.maven import MavenContext
-    from jgo.constants import MAVEN_CENTRAL_URL
     from tenacity import Retrying, stop_after_attempt, wait_exponential
 
     context = MavenContext(

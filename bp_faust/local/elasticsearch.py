@@ -42,8 +42,8 @@ class ElasticsearchNode(Server):
         """Lay out the server's home, and return the command."""
         home = self.data_dir / "home"
         plugin = home / "modules" / "transport-netty4"
-        for folder in ("config", "plugins", "data", "logs"):
-            (home / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("config", "plugins", "data", "logs"):
+            (home / name).mkdir(parents=True, exist_ok=True)
         for folder in (home / "module-path", plugin):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """Run one Elasticsearch node in this process, from its jars: ``elasticsearch_node.py HOME HTTP_PORT HEAP``.
 
-A script of its own, started by its path: it needs nothing else of this package. What the server's launcher would do, jpype
-does: the jars on the module path, logging without a configuration, and the node itself.
+A script of its own, started by its path: it needs nothing else of this package. It does what the server's launcher
+would do: the jars on the module path, logging without a configuration, and the node itself.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run(home: Path, http_port: int, heap: str) -> None:
 
     @jpype.JImplements("java.util.function.Supplier")
     class NodeName:
-        @jpype.JOverride
+        @jpype.JOverride  # type: ignore[untyped-decorator]
         def get(self) -> str:
             return "local"
 

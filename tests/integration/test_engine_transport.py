@@ -15,7 +15,7 @@ from bp_faust.engine.application import App
 from bp_faust.engine.batches import Batch
 from bp_faust.engine.transport import BATCHES_IN_FLIGHT
 from tests.kafka_client import committed_offsets, create_topic, produce
-from tests.worker_process import WorkerSettings, free_port
+from tests.worker_process import WorkerSettings
 
 SECONDS = 60.0
 
@@ -73,7 +73,10 @@ class Running:
 
     async def committed(self, partition: int) -> int:
         offsets = await committed_offsets(self.settings.kafka, self.settings.app_id)
-        return next((at for tp, at in offsets.items() if (tp.topic, tp.partition) == (self.settings.readings_topic, partition)), 0)
+        return next(
+            (at for tp, at in offsets.items() if (tp.topic, tp.partition) == (self.settings.readings_topic, partition)),
+            0,
+        )
 
     async def until_committed(self, partition: int, offset: int) -> None:
         deadline = asyncio.get_running_loop().time() + SECONDS
@@ -124,7 +127,9 @@ async def test_a_batch_is_bounded_in_bytes(settings: WorkerSettings, tmp_path: P
     await running.start()
     try:
         await until(lambda: len(running.values("one")) >= 200, "all records")
-        assert max(sum(len(record.value or b"") for record in batch.records) for batch in running.seen["one"]) <= 200_000
+        assert (
+            max(sum(len(record.value or b"") for record in batch.records) for batch in running.seen["one"]) <= 200_000
+        )
     finally:
         await running.app.stop()
 

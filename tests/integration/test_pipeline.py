@@ -39,7 +39,9 @@ async def test_a_restart_and_reading_all_again_count_and_index_each_reading_once
     assert len(found) == len(told)
 
 
-async def test_counts_survive_the_loss_of_the_data_directory(settings: WorkerSettings, start_worker: StartWorker) -> None:
+async def test_counts_survive_the_loss_of_the_data_directory(
+    settings: WorkerSettings, start_worker: StartWorker
+) -> None:
     envelopes = oracle.random_envelopes(1000, patients=50, seed=6)
     worker = start_worker()
     await produce(settings.kafka, settings.readings_topic, envelopes)

@@ -28,7 +28,13 @@ def test_thresholds_are_the_seeds(systolic: float, diastolic: float, expected: s
 
 @pytest.mark.parametrize(
     ("systolic", "diastolic", "expected"),
-    [(200, None, "Hypertension"), (None, 95, "Hypertension"), (80, None, "Hypotension"), (120, None, None), (None, None, None)],
+    [
+        (200, None, "Hypertension"),
+        (None, 95, "Hypertension"),
+        (80, None, "Hypotension"),
+        (120, None, None),
+        (None, None, None),
+    ],
 )
 def test_an_absent_value_decides_nothing_and_the_other_is_judged(
     systolic: float | None, diastolic: float | None, expected: str | None

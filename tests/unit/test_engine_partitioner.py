@@ -1,6 +1,7 @@
 """Patients go to the partitions that Kafka's own default partitioner gives them."""
 
-from aiokafka.partitioner import DefaultPartitioner, murmur2 as kafka_murmur2
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.partitioner import murmur2 as kafka_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,7 +10,6 @@ import ucumvert
 
 from bp_faust.fhir import units
 
-
 #: Where ucumvert departs from UCUM's own definitions: inches of a column at 60 °F, and Planck's constant for hectobar.
 DEFINED = {"[in_i'Hg]": 25.4, "[in_i'H2O]": 0.0254 * 9806.65 / 133.322387415, "hbar": 1e7 / 133.322387415}
 

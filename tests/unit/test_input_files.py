@@ -39,9 +39,9 @@ def test_progress_ends_at_the_files_size(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputFileError, match="nothing.ndjson"):
+    with pytest.raises(InputFileError, match=r"nothing\.ndjson"):
         read(tmp_path / "nothing.ndjson")
     broken = tmp_path / "broken.gz"
     broken.write_bytes(gzip.compress(b'{"a": 1}\n' * 1000)[:-9])
-    with pytest.raises(InputFileError, match="broken.gz"):
+    with pytest.raises(InputFileError, match=r"broken\.gz"):
         read(broken)

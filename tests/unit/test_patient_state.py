@@ -43,7 +43,9 @@ class Patient:
         return {identity: anomaly for identity, anomaly in self.told.items() if anomaly.anomaly_type is not None}
 
 
-def reading(identity: str = "1", systolic: float | None = 150, diastolic: float | None = 80, **fields: object) -> Reading:
+def reading(
+    identity: str = "1", systolic: float | None = 150, diastolic: float | None = 80, **fields: object
+) -> Reading:
     known: dict[str, object] = {"status": "final", "effective": 1000.0, **fields}
     return Reading("p", identity, systolic=systolic, diastolic=diastolic, **known)  # type: ignore[arg-type]
 
@@ -91,7 +93,9 @@ def test_an_implausible_reading_is_countable_and_no_alarm() -> None:
     assert (patient.state.readings, patient.state.implausible, patient.state.anomalies) == (0, 1, {})
 
 
-@pytest.mark.parametrize("newer", [{"version": "10"}, {"version": "2", "last_updated": 1.0}, {"version": "3", "status": "registered"}])
+@pytest.mark.parametrize(
+    "newer", [{"version": "10"}, {"version": "2", "last_updated": 1.0}, {"version": "3", "status": "registered"}]
+)
 def test_a_greater_version_number_is_newer_whatever_its_status(newer: dict[str, object]) -> None:
     older = reading(version="2", status="final")
     assert version_order(reading(**newer)) > version_order(older)
@@ -147,7 +151,11 @@ def test_the_state_is_what_counting_the_surviving_readings_gives(found: list[Rea
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(0, "1970-01-01T00:00:00.000Z"), (1_341_100_800.25, "2012-07-01T00:00:00.250Z"), (-62_135_596_800, "0001-01-01T00:00:00.000Z")],
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_341_100_800.25, "2012-07-01T00:00:00.250Z"),
+        (-62_135_596_800, "0001-01-01T00:00:00.000Z"),
+    ],
 )
 def test_times_are_iso_8601_in_utc(seconds: float, expected: str) -> None:
     assert timestamp(seconds) == expected
