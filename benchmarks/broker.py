@@ -110,10 +110,11 @@ class Broker:
         found = await self._admin.list_consumer_group_offsets(group)
         return {tp: committed.offset for tp, committed in found.items()}
 
-    async def has_committed(self, group: str, goals: Mapping[TopicPartition, int]) -> bool:
-        """Tell whether a group has committed at least these offsets."""
+    async def behind(self, group: str, goals: Mapping[TopicPartition, int]) -> dict[int, int]:
+        """Return by how many offsets a group's commits are behind their goals, by partition; empty where none is."""
         committed = await self.committed(group)
-        return all(committed.get(tp, 0) >= goal for tp, goal in goals.items())
+        missing = {tp.partition: goal - committed.get(tp, 0) for tp, goal in goals.items()}
+        return {partition: offsets for partition, offsets in missing.items() if offsets > 0}
 
     async def goals(self, topic: str) -> dict[TopicPartition, int]:
         """Return the offsets behind the last committed record of each partition, transaction markers left out."""

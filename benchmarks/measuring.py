@@ -184,9 +184,12 @@ class Run:
             topics.append(contender.internal(self.names))
         for topic in topics:
             goals = await self.broker.goals(topic)
-            while not await self.broker.has_committed(self.names.group, goals):
+            while behind := await self.broker.behind(self.names.group, goals):
                 for process in processes:
                     process.check()
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{contender.title} did not get through {topic} in {seconds:.0f} s.")
+                    raise TimeoutError(
+                        f"{contender.title} did not get through {topic} in {seconds:.0f} s; it is behind by {behind} "
+                        f"offsets (by partition). Its log is in {self.names.directory}."
+                    )
                 await asyncio.sleep(0.05)

@@ -83,3 +83,17 @@ class Settings(BaseSettings):
         """Return the plain text of a secret setting, None where it is not set."""
         value: SecretStr | None = getattr(self, name)
         return value.get_secret_value() if value is not None else None
+
+
+def settings_table() -> str:
+    """Return all settings above as a Markdown table: name in the environment, default, meaning."""
+    rows = [(f"BP_FAUST_{name}", default, meaning) for name, (default, meaning) in FAUST_SETTINGS.items()]
+    rows += [
+        (f"BP_FAUST_{name.upper()}", field.default, field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, default, meaning in sorted(rows, key=lambda row: row[0]):
+        shown = "" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        lines.append(f"| `{name}` | {shown} | {meaning} |")
+    return "\n".join(lines) + "\n"

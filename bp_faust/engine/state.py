@@ -218,7 +218,7 @@ class StateStore(SerializedStore[str, Any]):
         for partition in self.active_partitions:
             for key, value in self._databases[partition].items():
                 if key[:1] != b"\0":  # type: ignore[index]
-                    yield key, value  # type: ignore[misc]
+                    yield key, value
 
     def _iterkeys(self) -> Iterator[bytes]:
         return (key for key, _ in self._iteritems())

@@ -65,7 +65,6 @@ components = st.fixed_dictionaries(
     {"code": rarely(pressures, concepts), "valueQuantity": rarely(plausible_quantities, quantities | junk)},
     optional={
         "dataAbsentReason": rarely(st.none(), concepts | junk),
-        "modifierExtension": rarely(st.none(), st.just([]) | st.just([{"url": "x"}])),
     },
 )
 pairs = st.tuples(plausible_quantities, plausible_quantities).map(
@@ -91,12 +90,15 @@ unusual: dict[str, st.SearchStrategy[Any]] = {
     "effectiveInstant": times,
     "meta": st.fixed_dictionaries({}, optional={"versionId": st.sampled_from(["1", "2"]), "lastUpdated": times}),
     "valueQuantity": quantities,
-    "implicitRules": rarely(st.none(), st.just("http://example.org")),
     "note": junk,
 }
+others = ["implicitRules", "modifierExtension", "effectiveTiming", "contained", "dataAbsentReason"]
 observations = st.fixed_dictionaries(members, optional=unusual)
 spoiled = st.builds(
-    lambda whole, name, value: {**whole, name: value}, observations, st.sampled_from([*members, *unusual]), junk
+    lambda whole, name, value: {**whole, name: value},
+    observations,
+    st.sampled_from([*members, *unusual, *others]),
+    junk,
 )
 any_observation = rarely(observations, spoiled)
 patients = st.sampled_from([{"resourceType": "Patient", "id": "p1"}, {"id": "p1"}, {"id": "p2"}, {}, None, 1])
