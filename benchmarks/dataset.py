@@ -17,6 +17,10 @@ PARTITIONS = 4
 SYSTOLIC = (90, 180)
 DIASTOLIC = (60, 120)
 
+#: LOINC's codes of the two pressures (https://loinc.org/85354-9).
+SYSTOLIC_CODE = "8480-6"
+DIASTOLIC_CODE = "8462-4"
+
 _FIRST_TIME = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 #: An envelope as the seed's producer sends it, with the fields that FHIR servers add.

@@ -6,14 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.dataset import classify
+from benchmarks.dataset import DIASTOLIC_CODE, SYSTOLIC_CODE, classify
 
 #: How often a contender that commits by the clock does so, in seconds. With their defaults, 2.8 s and 5 s, the wait for
 #: the last commit would decide a short run.
 COMMIT_SECONDS = 1.0
-
-_SYSTOLIC = "8480-6"
-_DIASTOLIC = "8462-4"
 
 
 class Run:
@@ -45,7 +42,7 @@ def step(state: dict[str, Any], envelope: dict[str, Any]) -> dict[str, Any] | No
     """
     observation = envelope["observation"]
     values = {part["code"]["coding"][0]["code"]: part["valueQuantity"]["value"] for part in observation["component"]}
-    systolic, diastolic = float(values[_SYSTOLIC]), float(values[_DIASTOLIC])
+    systolic, diastolic = float(values[SYSTOLIC_CODE]), float(values[DIASTOLIC_CODE])
     time = observation["effectiveDateTime"]
     anomaly_type = classify(systolic, diastolic)
     state["readings"] += 1

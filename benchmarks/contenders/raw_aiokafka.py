@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 
 from benchmarks.contenders import Contender, program
 from benchmarks.contenders.job import Run
-from benchmarks.dataset import classify
+from benchmarks.dataset import DIASTOLIC_CODE, SYSTOLIC_CODE, classify
 
 #: How often offsets are committed while there is more to read, in seconds.
 _COMMIT_SECONDS = 0.25
@@ -77,8 +77,9 @@ async def main() -> None:
             fetched = await consumer.getmany(timeout_ms=20)
             for records in fetched.values():
                 for record in records:
-                    systolic, diastolic = decode(record.value).observation.component
-                    classify(systolic.valueQuantity.value, diastolic.valueQuantity.value)
+                    parts = decode(record.value).observation.component
+                    values = {part.code.coding[0].code: part.valueQuantity.value for part in parts}
+                    classify(values[SYSTOLIC_CODE], values[DIASTOLIC_CODE])
                 uncommitted = True
             if uncommitted and (not fetched or time.monotonic() - committed_at > _COMMIT_SECONDS):
                 await consumer.commit()

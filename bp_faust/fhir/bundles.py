@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import copy
 
-from bp_faust.fhir.observations import read_observation
+from bp_faust.fhir.observations import optional_time, read_observation
 from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.reasons import Reason
 from bp_faust.fhir.refusals import RefusedError, below, member, objects
@@ -19,6 +20,8 @@ from bp_faust.models import Reading, Rejection
 _OBSERVATION_URL = re.compile(r"(?:[^?#]*/)?Observation/([^/?#]+)(?:/_history/[^/?#]+)?")
 _ETAG = re.compile(r'(?:W/)?"([^"]+)"')
 _LONGEST_URL = 2048
+#: Digits that a float, by which versions are ordered, keeps exactly.
+_LONGEST_VERSION = 15
 #: What a subscription notification begins with: R5's SubscriptionStatus, or R4's Parameters in its place
 #: (http://hl7.org/fhir/uv/subscriptions-backport).
 _NOTIFICATION = frozenset({"SubscriptionStatus", "Parameters"})
@@ -55,6 +58,14 @@ def _observation(entry: _Entry) -> _Entry | None:
     return resource if isinstance(resource, dict) and resource.get("resourceType") == "Observation" else None
 
 
+def _identity(entry: _Entry, observation: _Entry | None) -> str | None:
+    identity = observation.get("id") if observation is not None else None
+    request = entry.get("request")
+    if identity is None and isinstance(request, dict):
+        identity = _observation_id(request.get("url"))
+    return identity if isinstance(identity, str) else None
+
+
 def _is_notification(entries: list[_Entry]) -> bool:
     first = entries[0].get("resource") if entries else None
     return isinstance(first, dict) and first.get("resourceType") in _NOTIFICATION
@@ -66,13 +77,22 @@ class _Reader:
     def __init__(self, entries: list[_Entry], options: ParseOptions) -> None:
         self._options = options
         self._resources: dict[str, _Entry] = {}
-        self._versions: dict[str, list[_Entry]] = {}
-        for entry in entries:
+        #: Where the first version of each Observation stands that tells its patient, by id.
+        self._former: dict[str, tuple[_Entry, str]] = {}
+        self._greatest_version: dict[str, int] = {}
+        self._withdrawals: dict[str, Reading | RefusedError] = {}
+        for index, entry in enumerate(entries):
             url, resource, observation = entry.get("fullUrl"), entry.get("resource"), _observation(entry)
             if isinstance(url, str) and isinstance(resource, dict):
                 self._resources[url] = resource
-            if observation is not None and isinstance(identity := observation.get("id"), str):
-                self._versions.setdefault(identity, []).append(observation)
+            identity = _identity(entry, observation)
+            if observation is not None and identity is not None:
+                if observation.get("subject") is not None:
+                    self._former.setdefault(identity, (observation, f"entry[{index}].resource"))
+                meta = observation.get("meta")
+                number = _number(meta.get("versionId")) if isinstance(meta, dict) else None
+                if number is not None:
+                    self._greatest_version[identity] = max(number, self._greatest_version.get(identity, number))
 
     def read(self, entry: _Entry, path: str) -> Reading | None:
         """Return what an entry holds, None where it is not about an Observation; raise RefusedError."""
@@ -99,52 +119,67 @@ class _Reader:
         place = below(path, "request.url")
         observation = _observation(entry)
         url = member(request, "url", str, below(path, "request")) or ""
-        identity = _observation_id(url)
-        if identity is None and observation is not None:
-            identity = member(observation, "id", str, below(path, "resource"))
+        identity = _observation_id(url) or _identity(entry, observation)
         if request.get("method") == "PATCH" or identity is None:
             if identity is not None or url.rpartition("/")[2].startswith("Observation"):
                 raise RefusedError(Reason.CHANGE_UNSUPPORTED, place)
             return None
-        versions = self._versions.get(identity, [])
-        candidates = versions if observation is None else [observation, *versions]
-        known = next((version for version in candidates if version.get("subject") is not None), None)
-        if known is None:
-            raise RefusedError(Reason.PATIENT_MISSING, place, "It is not said whose Observation it is that is deleted.")
-        version, modified = _deleted_version(entry, request, path, versions)
-        meta = {"versionId": version, "lastUpdated": modified}
-        gone = {**known, "resourceType": "Observation", "id": identity, "status": ENTERED_IN_ERROR, "meta": meta}
-        return read_observation(gone, below(path, "resource"), self._options, resources=self._resources)
+        reading = self._withdrawn(identity, place)
+        reading.version, modified = self._deleted_version(entry, request, path, identity)
+        reading.last_updated = optional_time({"lastModified": modified}, "lastModified", path, self._options)
+        return reading
+
+    def _withdrawn(self, identity: str, place: str) -> Reading:
+        """Return the withdrawal of an Observation that another entry holds; judge each only once, however often."""
+        if identity not in self._withdrawals:
+            former = self._former.get(identity)
+            if former is None:
+                detail = "It is not said whose Observation it is that is deleted."
+                raise RefusedError(Reason.PATIENT_MISSING, place, detail)
+            observation, path = former
+            try:
+                self._withdrawals[identity] = read_observation(
+                    {**observation, "id": identity, "status": ENTERED_IN_ERROR},
+                    path,
+                    self._options,
+                    resources=self._resources,
+                )
+            except RefusedError as refused:
+                self._withdrawals[identity] = refused
+        known = self._withdrawals[identity]
+        if isinstance(known, RefusedError):
+            raise known
+        return copy(known)
+
+    def _deleted_version(
+        self, entry: _Entry, request: dict[str, object], path: str, identity: str
+    ) -> tuple[str | None, object]:
+        """Return version and time of a deletion: the server's answer, else one after the version that was deleted."""
+        response = member(entry, "response", dict, path) or {}
+        etag = _version(response.get("etag"))
+        if etag is None:
+            numbers = (_number(_version(request.get("ifMatch"))), self._greatest_version.get(identity))
+            known = [number for number in numbers if number is not None]
+            etag = str(max(known) + 1) if known else None
+        return etag, response.get("lastModified")
 
 
 def _names_observation(entry: _Entry, request: dict[str, object]) -> bool:
     """Return whether an entry without a resource tells of one: an id-only notification, or a change without content."""
     if request.get("method") in ("GET", "HEAD"):
         return False
-    return any(isinstance(url, str) and _observation_id(url) for url in (entry.get("fullUrl"), request.get("url")))
+    return any(_observation_id(url) for url in (entry.get("fullUrl"), request.get("url")))
 
 
-def _observation_id(url: str) -> str | None:
-    match = _OBSERVATION_URL.fullmatch(url) if len(url) <= _LONGEST_URL else None
+def _observation_id(url: object) -> str | None:
+    match = _OBSERVATION_URL.fullmatch(url) if isinstance(url, str) and len(url) <= _LONGEST_URL else None
     return match[1] if match is not None else None
 
 
-def _deleted_version(
-    entry: _Entry, request: dict[str, object], path: str, versions: list[_Entry]
-) -> tuple[str | None, str | None]:
-    """Return version and time of a deletion: the server's answer, else one after the version that was deleted."""
-    response = member(entry, "response", dict, path) or {}
-    modified = response.get("lastModified")
-    modified = modified if isinstance(modified, str) else None
-    etag = _version(response.get("etag"))
-    if etag is not None:
-        return etag, modified
-    numbers = [_version(request.get("ifMatch"))]
-    for version in versions:
-        meta = version.get("meta")
-        numbers.append(text if isinstance(meta, dict) and isinstance(text := meta.get("versionId"), str) else None)
-    known = [int(text) for text in numbers if text is not None and text.isdecimal() and len(text) <= 15]
-    return (str(max(known) + 1) if known else None), modified
+def _number(version: object) -> int | None:
+    if isinstance(version, str) and version.isascii() and version.isdecimal() and len(version) <= _LONGEST_VERSION:
+        return int(version)
+    return None
 
 
 def _version(etag: object) -> str | None:

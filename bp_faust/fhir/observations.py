@@ -56,7 +56,7 @@ def read_observation(
             None,
             _effective_if_readable(observation, path, options),
             version,
-            _last_updated_if_readable(meta, path, options),
+            optional_time(meta, "lastUpdated", below(path, "meta"), options),
         )
     _refuse_unknown_modifiers(observation, path)
     systolic, diastolic, bound = _values(places, path, options)
@@ -180,15 +180,16 @@ def _time(holder: dict[str, object], name: str, path: str, options: ParseOptions
         raise RefusedError(Reason.TIME_INVALID, below(path, name), f"The time cannot be read. {error}") from error
 
 
-def _effective_if_readable(observation: dict[str, object], path: str, options: ParseOptions) -> float | None:
+def optional_time(holder: dict[str, object], name: str, path: str, options: ParseOptions) -> float | None:
+    """Return a member of a JSON object in seconds since 1970, None where it is absent or no time at all."""
     try:
-        return effective_time(observation, path, options)
+        return _time(holder, name, path, options)
     except RefusedError:
         return None
 
 
-def _last_updated_if_readable(meta: dict[str, object], path: str, options: ParseOptions) -> float | None:
+def _effective_if_readable(observation: dict[str, object], path: str, options: ParseOptions) -> float | None:
     try:
-        return _time(meta, "lastUpdated", below(path, "meta"), options)
+        return effective_time(observation, path, options)
     except RefusedError:
         return None
