@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from copy import copy
 
+from bp_faust.fhir.identifiers import is_usable
 from bp_faust.fhir.observations import optional_time, read_observation
 from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.reasons import Reason
@@ -68,7 +69,8 @@ def _identity(entry: _Entry, observation: _Entry | None) -> str | None:
 
 def _is_notification(entries: list[_Entry]) -> bool:
     first = entries[0].get("resource") if entries else None
-    return isinstance(first, dict) and first.get("resourceType") in _NOTIFICATION
+    kind = first.get("resourceType") if isinstance(first, dict) else None
+    return isinstance(kind, str) and kind in _NOTIFICATION
 
 
 class _Reader:
@@ -184,4 +186,4 @@ def _number(version: object) -> int | None:
 
 def _version(etag: object) -> str | None:
     match = _ETAG.fullmatch(etag) if isinstance(etag, str) and len(etag) <= _LONGEST_URL else None
-    return match[1] if match is not None else None
+    return match[1] if match is not None and is_usable(match[1]) else None

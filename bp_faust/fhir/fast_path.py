@@ -52,6 +52,7 @@ class _Quantity(msgspec.Struct, gc=False):
 class _Component(msgspec.Struct, gc=False):
     code: _CodeableConcept
     valueQuantity: _Quantity | None = None
+    dataAbsentReason: msgspec.Raw = _ABSENT
     modifierExtension: msgspec.Raw = _ABSENT
 
 
@@ -170,6 +171,8 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
             return None
         if meta is not None:
             version = meta.versionId
+            if version is not None and not (0 < len(version) <= GREATEST_ID_LENGTH and version.isprintable()):
+                return None
             if meta.lastUpdated is not None:
                 last_updated = seconds_since_1970(meta.lastUpdated, options.default_time_zone)
     except TimeUnreadableError:
@@ -198,6 +201,7 @@ def _mmhg(component: _Component) -> float | None:
         or not (quantity.code == "mm[Hg]" or (quantity.code is None and quantity.unit == "mmHg"))
         or not (quantity.system == UCUM or quantity.system is None)
         or quantity.comparator
+        or component.dataAbsentReason
         or component.modifierExtension
     ):
         return None

@@ -45,6 +45,8 @@ def read_observation(
     whose = patient_id(observation, path, patient, resources or {})
     meta = member(observation, "meta", dict, path) or {}
     version = member(meta, "versionId", str, below(path, "meta"))
+    if version is not None and not is_usable(version):
+        raise RefusedError(Reason.ID_INVALID, below(path, "meta.versionId"))
     if status in WITHDRAWN:
         if identity is None:
             raise RefusedError(Reason.ID_MISSING, below(path, "id"))
@@ -58,7 +60,8 @@ def read_observation(
             version,
             optional_time(meta, "lastUpdated", below(path, "meta"), options),
         )
-    _refuse_unknown_modifiers(observation, path)
+    for name in ("modifierExtension", "implicitRules"):
+        _refuse_modifier(observation, name, path)
     systolic, diastolic, bound = _values(places, path, options)
     effective = effective_time(observation, path, options)
     last_updated = _time(meta, "lastUpdated", below(path, "meta"), options)
@@ -97,7 +100,8 @@ def _pressures(observation: dict[str, object], path: str) -> dict[Meaning, list[
 
 
 def _is_bare_withdrawal(observation: dict[str, object]) -> bool:
-    return observation.get("status") in WITHDRAWN and observation.get("code") is None
+    status = observation.get("status")
+    return isinstance(status, str) and status in WITHDRAWN and observation.get("code") is None
 
 
 def _meanings(holder: dict[str, object], path: str) -> set[Meaning]:
@@ -107,11 +111,10 @@ def _meanings(holder: dict[str, object], path: str) -> set[Meaning]:
     return {known for known in found if known is not None}
 
 
-def _refuse_unknown_modifiers(observation: dict[str, object], path: str) -> None:
+def _refuse_modifier(holder: dict[str, object], name: str, path: str) -> None:
     """Refuse what FHIR forbids to process without knowing it (http://hl7.org/fhir/R4/extensibility.html)."""
-    for name in ("modifierExtension", "implicitRules"):
-        if observation.get(name):
-            raise RefusedError(Reason.MODIFIER_UNKNOWN, below(path, name))
+    if holder.get(name):
+        raise RefusedError(Reason.MODIFIER_UNKNOWN, below(path, name))
 
 
 def _values(
@@ -123,7 +126,7 @@ def _values(
         if len(holders) > 1:
             raise RefusedError(Reason.AMBIGUOUS, holders[1][1])
         for holder, place in holders:
-            _refuse_unknown_modifiers(holder, place)
+            _refuse_modifier(holder, "modifierExtension", place)
             values[found], is_bound = pressure(holder, place, options)
             bound = bound or is_bound
     systolic, diastolic = values.get(Meaning.SYSTOLIC), values.get(Meaning.DIASTOLIC)

@@ -190,3 +190,23 @@ def test_only_the_first_refusals_of_a_bundle_are_explained() -> None:
     details = [outcome.detail for outcome in found if isinstance(outcome, Rejection)]
     assert len(details) == 20
     assert ["as FHIR" in detail for detail in details] == [True] * 10 + [False] * 10
+
+
+def test_an_etag_that_cannot_travel_on_is_no_version() -> None:
+    former = {"resource": observation(meta={"versionId": "6"})}
+    for etag in ('W/"' + "1" * 257 + '"', 'W/"a	b"'):
+        gone = {"request": {"method": "DELETE", "url": "Observation/o1"}, "response": {"etag": etag}}
+        last = parse(bundle("history", former, gone))[-1]
+        assert isinstance(last, Reading)
+        assert last.version == "7"
+
+
+def test_very_many_deletions_of_one_observation_are_read_to_the_end() -> None:
+    """Each deletion used to look through all versions in the Bundle, which grows with the square of their number."""
+    version = {"resource": observation(meta={"versionId": "6"})}
+    deletion = {"request": {"method": "DELETE", "url": "Observation/o1"}}
+    found = parse(bundle("history", *[version] * 10_000, *[deletion] * 10_000), validation="off")
+    assert len(found) == 20_000
+    last = found[-1]
+    assert isinstance(last, Reading)
+    assert (last.patient_id, last.status, last.version) == ("p1", "entered-in-error", "7")

@@ -83,6 +83,48 @@ def test_many_small_gzip_members_are_bounded_by_the_same_limit() -> None:
     assert found.reason == "too-large"
 
 
+def test_a_record_of_very_many_gzip_members_is_refused_before_it_takes_endless_time() -> None:
+    (found,) = fhir.parse(gzip.compress(b"") * 100_000 + gzip.compress(RAW))
+    assert isinstance(found, Rejection)
+    assert found.reason == "too-large"
+    assert isinstance(fhir.parse(gzip.compress(b" ") * 100 + gzip.compress(RAW))[0], Reading)
+
+
+@pytest.mark.parametrize("status", [{}, [], {"a": {}}, [[]]])
+@pytest.mark.parametrize("code", [None, {}])
+def test_a_status_that_is_no_text_is_refused(status: object, code: object) -> None:
+    (found,) = fhir.parse(json.dumps(envelope({"status": status, "code": code})).encode())
+    assert isinstance(found, Rejection)
+
+
+@pytest.mark.parametrize("kind", [{}, [], [{}]])
+def test_a_bundle_whose_first_entry_has_no_type_of_text_is_refused(kind: object) -> None:
+    entry = {"resource": {"resourceType": kind}, "request": {"method": "DELETE", "url": "Patient/p1"}}
+    (found,) = fhir.parse(json.dumps({"resourceType": "Bundle", "entry": [entry]}).encode())
+    assert isinstance(found, Rejection)
+    assert found.reason == "nothing-inside"
+
+
+@pytest.mark.parametrize("version", ["", "1" * 257, "a\nb", "\x00"])
+def test_a_version_that_cannot_travel_on_is_refused(version: str) -> None:
+    """A reading goes on through our own topics, where an endless version would be too large to be sent."""
+    (found,) = fhir.parse(json.dumps(observation(meta={"versionId": version})).encode())
+    assert isinstance(found, Rejection)
+    assert (found.reason, found.path) == ("id-invalid", "meta.versionId")
+
+
+@pytest.mark.parametrize("place", ["id", "versionId", "reference"])
+def test_half_a_character_pair_never_gets_into_a_reading(place: str) -> None:
+    """Python's JSON reader, which a NaN elsewhere calls for, lets it pass, and no encoder of ours does."""
+    record = observation(id="o1", meta={"versionId": "v1"}, note=[{"text": "@"}])
+    named = {"id": b'"o1"', "versionId": b'"v1"', "reference": b'"Patient/p1"'}[place]
+    halved = b'"Patient/\\ud800"' if place == "reference" else b'"\\ud800"'
+    raw = json.dumps(record).encode().replace(named, halved).replace(b'"@"', b"NaN")
+    (found,) = fhir.parse(raw)
+    assert isinstance(found, Rejection)
+    assert found.reason == "id-invalid"
+
+
 def test_the_limit_is_the_sites() -> None:
     assert isinstance(fhir.parse(RAW, fhir.ParseOptions(max_bytes=len(RAW)))[0], Reading)
     for raw in (RAW, gzip.compress(RAW + b" " * 10_000)):

@@ -116,6 +116,15 @@ def test_the_fast_path_reads_what_the_general_path_reads(raw: bytes) -> None:
     assert fhir.parse(raw, OPTIONS) == parse_generally(raw, OPTIONS)
 
 
+@pytest.mark.parametrize("name", ["dataAbsentReason", "implicitRules", "modifierExtension"])
+@pytest.mark.parametrize("value", ["x", 5, [], {}, [{}], None])
+def test_the_two_paths_agree_on_what_a_component_has_besides(name: str, value: object) -> None:
+    record = observation()
+    record["component"][0][name] = value
+    raw = json.dumps(record).encode()
+    assert fhir.parse(raw, OPTIONS) == parse_generally(raw, OPTIONS)
+
+
 @settings(max_examples=500, deadline=None)
 @given(raws, st.data())
 def test_the_two_paths_agree_on_damaged_bytes(raw: bytes, data: st.DataObject) -> None:
