@@ -80,6 +80,8 @@ def main(
         plot.draw(answers["throughput"], output / "plot.png")
     click.echo(path.read_text())
     click.echo(f"Written to {path}")
+    if not all(answer.complete for answer in answers.values()):
+        raise click.ClickException("Some contender did not tell of every anomaly once: see the notes in the report.")
 
 
 async def _answers(bench: Bench, chosen: tuple[str, ...]) -> dict[str, Answer]:

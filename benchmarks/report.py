@@ -26,12 +26,15 @@ class Answer:
     notes: list[str] = field(default_factory=list)
     #: The single measurements, by what was measured.
     raw: dict[str, Any] = field(default_factory=dict)
+    #: Whether every contender told of every anomaly once.
+    complete: bool = True
 
     def add_measurements(self, name: str, measurements: Sequence[Measurement]) -> None:
         """Keep the single measurements of one row."""
         self.raw[name] = [asdict(measurement) for measurement in measurements]
         for measurement in measurements:
             if not measurement.complete:
+                self.complete = False
                 self.notes.append(
                     f"**{name}: {measurement.anomalies:,} anomalies came out, {measurement.anomalies_expected:,} are "
                     "in the data.**"

@@ -103,16 +103,16 @@ def monitor(batch: Batch, effects: Effects) -> None:
         if value is not None
     }
     changed: dict[bytes, Entry] = {}
+
+    def of_patient(patient_id: str) -> Iterable[tuple[str, Entry]]:
+        prefix = reading_prefix(patient_id)
+        stored = {key: entries.decode(value) for key, value in store.scan(batch.partition, prefix)}
+        stored.update((key, entry) for key, entry in changed.items() if key.startswith(prefix))
+        return ((observation_of(key, prefix), entry) for key, entry in stored.items())
+
     topic = anomalies.get_topic_name()
     for reading, key in zip(found, reading_keys, strict=True):
-
-        def of_this_patient(patient_id: str = reading.patient_id) -> Iterable[tuple[str, Entry]]:
-            prefix = reading_prefix(patient_id)
-            stored = {key: entries.decode(value) for key, value in store.scan(batch.partition, prefix)}
-            stored.update((key, entry) for key, entry in changed.items() if key.startswith(prefix))
-            return ((observation_of(key, prefix), entry) for key, entry in stored.items())
-
-        stepped = step(states[reading.patient_id], known.get(key), reading, of_this_patient)
+        stepped = step(states[reading.patient_id], known.get(key), reading, of_patient)
         if stepped is None:
             continue
         entry, anomaly = stepped

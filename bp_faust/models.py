@@ -1,9 +1,12 @@
-"""Name the plain data that travels between the parts: readings, refusals, anomalies."""
+"""Name the plain data that travels between the parts: readings, refusals, anomalies.
+
+None of it can form a cycle, so the garbage collector need not look at it (``gc=False``).
+"""
 
 from msgspec import Struct
 
 
-class Reading(Struct, array_like=True):
+class Reading(Struct, array_like=True, gc=False):
     """Hold one blood-pressure Observation as far as it could be read.
 
     Pressures are in mmHg, times in seconds since 1970-01-01T00:00:00Z. The first nine fields come from the Observation;
@@ -42,7 +45,7 @@ class Rejection(Struct, frozen=True):
     detail: str
 
 
-class Entry(Struct, array_like=True):
+class Entry(Struct, array_like=True, gc=False):
     """Hold what is remembered of one reading, so that it is counted once and can be taken back."""
 
     systolic: float | None
@@ -57,7 +60,7 @@ class Entry(Struct, array_like=True):
     counted: bool
 
 
-class Latest(Struct, array_like=True):
+class Latest(Struct, array_like=True, gc=False):
     """Hold a patient's latest reading; pressures in mmHg, time in seconds since 1970."""
 
     observation_id: str
@@ -67,7 +70,7 @@ class Latest(Struct, array_like=True):
     anomaly_type: str | None
 
 
-class PatientState(Struct, array_like=True):
+class PatientState(Struct, array_like=True, gc=False):
     """Hold what is known of one patient."""
 
     #: How many readings count.
@@ -79,7 +82,7 @@ class PatientState(Struct, array_like=True):
     implausible: int = 0
 
 
-class Anomaly(Struct):
+class Anomaly(Struct, gc=False):
     """Hold a record of the anomalies topic: the seed's document, and the Observation that it comes from.
 
     ``anomaly_type`` is null where an anomaly is taken back; the document of that Observation is then to be removed.

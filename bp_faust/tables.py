@@ -31,7 +31,10 @@ def reading_prefix(patient_id: str) -> bytes:
 
 def reading_key(patient_id: str, observation_id: str) -> bytes:
     """Return the key of a reading."""
-    return b"%b%b/%b" % (_READING, _escaped(patient_id), _escaped(observation_id))
+    both = patient_id + observation_id
+    if "/" in both or "%" in both:
+        return reading_prefix(patient_id) + _escaped(observation_id)
+    return f"reading/{patient_id}/{observation_id}".encode()
 
 
 def patient_of(key: bytes) -> str:

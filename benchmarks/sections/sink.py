@@ -37,8 +37,9 @@ async def answer(bench: Bench) -> Answer:
     dataset = Dataset(bench.records, PATIENTS)
     documents = bench.directory / "documents.ndjson"
     _write_documents(dataset, documents)
-    bench.say("sink: warming Elasticsearch up")
-    await _bulk_alone(bench, documents)
+    if not bench.short:
+        bench.say("sink: warming Elasticsearch up")
+        await _bulk_alone(bench, documents)
     worker: list[Measurement] = []
     alone: list[BulkMeasurement] = []
     for repeat in range(bench.repeats):

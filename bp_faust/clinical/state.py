@@ -24,8 +24,8 @@ _WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-#: Yields the observation ids and entries of all of a patient's readings.
-Entries = Callable[[], Iterable[tuple[str, Entry]]]
+#: Yields the observation ids and entries of all readings of a patient, given the patient's id.
+Entries = Callable[[str], Iterable[tuple[str, Entry]]]
 
 
 def version_order(reading: Reading) -> tuple[float, float, int, float, int, int]:
@@ -66,7 +66,7 @@ def step(
     if known is not None:
         _uncount(state, known)
     _count(state, entry, reading)
-    _follow_latest(state, known, identity, entry, entries)
+    _follow_latest(state, known, reading.patient_id, identity, entry, entries)
     if anomaly_type is None and (known is None or known.anomaly_type is None):
         return entry, None
     if known is not None and _same_finding(known, entry):
@@ -106,11 +106,13 @@ def _uncount(state: PatientState, known: Entry) -> None:
         state.implausible -= 1
 
 
-def _follow_latest(state: PatientState, known: Entry | None, identity: str, entry: Entry, entries: Entries) -> None:
+def _follow_latest(
+    state: PatientState, known: Entry | None, patient_id: str, identity: str, entry: Entry, entries: Entries
+) -> None:
     latest = state.latest
     if latest is not None and known is not None and latest.observation_id == identity:
         latest = None
-        for other_identity, other in entries():
+        for other_identity, other in entries(patient_id):
             if other_identity != identity:
                 latest = _later(latest, other_identity, other)
     state.latest = _later(latest, identity, entry)

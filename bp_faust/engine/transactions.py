@@ -72,6 +72,8 @@ class Transactions:
             transactional_id=f"{self.app.conf.id}-{tp.topic}-{tp.partition}",
             acks="all",
             max_batch_size=RECORD_BATCH_BYTES,
+            # Kafka asks for a retry where the transaction before is still being written down.
+            retry_backoff_ms=20,
             **client_settings(self.app),
         )
         await producer.start()

@@ -29,7 +29,7 @@ class Patient:
     def take(self, readings: Iterable[Reading]) -> Patient:
         for reading in readings:
             identity = reading.observation_id or ""
-            stepped = step(self.state, self.entries.get(identity), reading, self.entries.items)
+            stepped = step(self.state, self.entries.get(identity), reading, lambda patient_id: self.entries.items())
             if stepped is None:
                 continue
             self.entries[identity], anomaly = stepped
