@@ -28,7 +28,7 @@ def of_this_worker(patients: int, readings: int) -> Iterator[tuple[int, Message]
         identity = f"{number:032x}"
         reading = Reading(patient, identity, "final", value.systolic, value.diastolic, float(number))
         state = PatientState(anomalies={})
-        stepped = step_patient(state, None, reading, lambda: ())
+        stepped = step_patient(state, None, reading, lambda identity: ())
         assert stepped is not None
         partition = partition_of(patient, PARTITIONS)
         if number < readings:

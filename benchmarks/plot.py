@@ -22,6 +22,7 @@ def draw(answer: Answer, path: Path) -> None:
     figure, (rates, cpu) = plt.subplots(1, 2, figsize=(11, 0.7 * len(titles) + 1.4), sharey=True)
     _bars(rates, found, "rate", "records/s (more is better)")
     _bars(cpu, found, "cpu_per_100_000", "CPU seconds for 100,000 records, log scale (less is better)")
+    rates.xaxis.set_major_formatter("{x:,.0f}")
     cpu.set_xscale("log")
     rates.invert_yaxis()
     figure.tight_layout()

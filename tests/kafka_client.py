@@ -78,10 +78,22 @@ async def reset_group(kafka: str, group: str) -> None:
         await consumer.commit(beginning)
 
 
-async def lags(kafka: str, group: str, topics: Iterable[str]) -> dict[TopicPartition, int]:
-    """Return how many offsets of each partition a group has yet to commit, transaction markers included."""
+async def uncommitted(kafka: str, group: str, topics: Iterable[str]) -> dict[str, int]:
+    """Return how many records of each topic a group has yet to commit; transaction markers are none."""
     committed = await committed_offsets(kafka, group)
     async with AIOKafkaConsumer(bootstrap_servers=kafka, isolation_level="read_committed") as consumer:
         partitions = [TopicPartition(topic, number) for topic in topics for number in await _found(consumer, topic)]
         ends = await consumer.end_offsets(partitions)
-        return {tp: ends[tp] - committed.get(tp, 0) for tp in partitions}
+        behind = {tp: ends[tp] - committed.get(tp, 0) for tp in partitions}
+        found = dict.fromkeys(topics, 0)
+        # A few offsets may be markers only; reading tells.
+        doubtful = [tp for tp in partitions if 0 < behind[tp] <= 16]
+        for tp in partitions:
+            found[tp.topic] += behind[tp] if tp not in doubtful else 0
+        consumer.assign(doubtful)
+        for tp in doubtful:
+            consumer.seek(tp, committed.get(tp, 0))
+        while any([await consumer.position(tp) < ends[tp] for tp in doubtful]):
+            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                found[tp.topic] += len(records)
+        return found

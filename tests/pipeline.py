@@ -8,7 +8,7 @@ from typing import Any
 
 from elasticsearch import AsyncElasticsearch
 
-from tests.kafka_client import lags
+from tests.kafka_client import uncommitted
 from tests.worker_process import WorkerProcess, WorkerSettings
 
 #: How long an installation may take to work through what a test gives it, in seconds.
@@ -16,12 +16,12 @@ DRAINED_SECONDS = 120.0
 
 
 async def wait_until_drained(settings: WorkerSettings, seconds: float = DRAINED_SECONDS) -> None:
-    """Wait until every agent has committed all there is; a transaction's marker is an offset that nobody commits."""
+    """Wait until every agent has committed all there is."""
     topics = [settings.readings_topic, f"{settings.app_id}-readings", settings.anomalies_topic]
     deadline = time.monotonic() + seconds
     while True:
-        behind = await lags(settings.kafka, settings.app_id, topics)
-        if all(lag <= (0 if tp.topic == settings.readings_topic else 1) for tp, lag in behind.items()):
+        behind = await uncommitted(settings.kafka, settings.app_id, topics)
+        if not any(behind.values()):
             return
         if time.monotonic() > deadline:
             raise AssertionError(f"Not done after {seconds:.0f} s: {behind}")

@@ -38,8 +38,8 @@ async def answer(bench: Bench) -> Answer:
             ]
         )
     most = counts[-1]
-    cost = 1 - median(found[most], lambda m: m.rate) / median(found[1_000], lambda m: m.rate)
-    result.notes.append(f"From 1,000 to {most:,} patients the rate falls by {cost:.0%}.")
+    change = median(found[most], lambda m: m.rate) / median(found[1_000], lambda m: m.rate) - 1
+    result.notes.append(f"From 1,000 to {most:,} patients the records/s change by {change:+.0%}.")
     return result
 
 

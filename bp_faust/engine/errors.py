@@ -3,6 +3,7 @@
 EngineError
 ├── BrokerUnavailableError  no Kafka broker answers
 ├── TopicError              a topic is missing and cannot be made, or has the wrong number of partitions
+├── TransactionError        a batch could not be committed
 ├── StateError              the local table data cannot be used
 └── RecoveryError           a table cannot be brought up to date from its changelog
 """
@@ -18,6 +19,10 @@ class BrokerUnavailableError(EngineError):
 
 class TopicError(EngineError):
     """Say that a topic is missing and cannot be made, or has the wrong number of partitions."""
+
+
+class TransactionError(EngineError):
+    """Say that a batch could not be committed."""
 
 
 class StateError(EngineError):

@@ -15,6 +15,7 @@ from mode.utils.logging import get_logger
 
 from .batches import Batch, Effects
 from .broker import client_settings
+from .errors import TransactionError
 
 if TYPE_CHECKING:
     from .application import App
@@ -23,6 +24,9 @@ logger = get_logger(__name__)
 
 #: The size in bytes at which a record batch is closed; brokers take about 1 MB (``message.max.bytes``).
 RECORD_BATCH_BYTES = 900_000
+
+#: How long a transaction may take, in seconds; brokers abort it after a minute by themselves.
+COMMIT_SECONDS = 60.0
 
 #: How long a producer may take to leave, in seconds; its transaction is fenced by the next one anyway.
 _CLOSE_SECONDS = 5.0
@@ -93,6 +97,15 @@ class Transactions:
 
         Returns the changelog position behind the changes, None where there are none.
         """
+        try:
+            return await asyncio.wait_for(self._commit(batch, effects, changelog), COMMIT_SECONDS)
+        except asyncio.TimeoutError as exc:
+            raise TransactionError(
+                f"Kafka did not finish the transaction of {batch!r} within {COMMIT_SECONDS:.0f} s: check that the "
+                "brokers are up and that transaction.state.log.replication.factor suits their number."
+            ) from exc
+
+    async def _commit(self, batch: Batch, effects: Effects, changelog: str | None) -> int | None:
         producer = self._producers[batch.tp]
         await producer.begin_transaction()
         try:

@@ -60,7 +60,10 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        #: The batches that wait or are at work, in order.
         self._in_flight: MutableMapping[TP, deque[Batch]] = defaultdict(deque)
+        #: The offsets behind finished batches that Faust is to commit.
+        self._committable: MutableMapping[TP, int] = {}
         #: The generation in which the last fetch was asked for.
         self._fetch_generation = 0
 
@@ -128,20 +131,12 @@ class BatchConsumer(driver.Consumer):
     def finish(self, batch: Batch) -> None:
         """Note that one more of its topic's agents is done with a batch."""
         batch.finished += 1
-        if self.app.commits_itself(batch.topic):
-            self._drop_finished(batch.tp)
-        else:
-            self._acked[batch.tp]  # Faust looks for offsets to commit only where it knows of an acknowledgement
-            self._n_acked += 1
-
-    def _drop_finished(self, tp: TP) -> int | None:
-        """Forget the finished batches before the first unfinished one; return the offset behind them, if any."""
+        tp = batch.tp
         batches = self._in_flight[tp]
-        agents = self.app.batched_topics[tp.topic]
-        offset = None
-        while batches and batches[0].finished >= agents:
-            offset = batches.popleft().next_offset
-        return offset
+        while batches and batches[0].finished >= self.app.batched_topics[tp.topic]:
+            self._committable[tp] = batches.popleft().next_offset
+        self._acked[tp]  # Faust looks for offsets to commit only where it knows of an acknowledgement
+        self._n_acked += 1
 
     def ack(self, message: Message) -> bool:
         """Acknowledge a record; a batch counts as done only when its agents say so, not when Faust leaves its event.
@@ -156,7 +151,8 @@ class BatchConsumer(driver.Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic in self.app.batched_topics:
-            return None if self.app.commits_itself(tp.topic) else self._drop_finished(tp)
+            offset = self._committable.pop(tp, None)
+            return None if self.app.commits_itself(tp.topic) else offset
         return super()._new_offset(tp)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -167,17 +163,20 @@ class BatchConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Seek to the committed offsets; what was in flight will be fetched again."""
         self._in_flight.clear()
+        self._committable.clear()
         await super().perform_seek()
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Seek a partition; what was in flight of it no longer counts."""
         self._in_flight.pop(partition, None)
+        self._committable.pop(partition, None)
         await super().seek(partition, offset)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget what is in flight of revoked partitions: their next owner fetches it again."""
         for tp in revoked:
             self._in_flight.pop(tp, None)
+            self._committable.pop(tp, None)
         await super().on_partitions_revoked(revoked)
 
     async def verify_all_partitions_active(self) -> None:
