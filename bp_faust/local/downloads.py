@@ -112,26 +112,26 @@ def _listed(manifest: Path) -> list[Path]:
 
 
 def _resolve(distribution: Distribution, cache_dir: Path) -> list[Path]:
+    # The resolver alone: jgo's environments want a JDK from elsewhere to sort jars by.
     from jgo.constants import MAVEN_CENTRAL_URL
-    from jgo.env import EnvironmentBuilder, LinkStrategy
     from jgo.maven import MavenContext
     from tenacity import Retrying, stop_after_attempt, wait_exponential
 
     context = MavenContext(
         repo_cache=cache_dir / "repository", remote_repos={"central": MAVEN_CENTRAL_URL}, timeout=_TIMEOUT_SECONDS
     )
-    builder = EnvironmentBuilder(context=context, cache_dir=cache_dir / "jars", link_strategy=LinkStrategy.AUTO)
     try:
         for attempt in Retrying(stop=stop_after_attempt(_ATTEMPTS), wait=wait_exponential(max=5), reraise=True):
             with attempt:
-                environment = builder.from_endpoint(endpoint="+".join(distribution.coordinates), update=False)
-                jars = [Path(jar) for jar in environment.all_jars]
+                wanted = [context.create_dependency(coordinate) for coordinate in distribution.coordinates]
+                resolved, transitive = context.resolver.resolve(wanted)
+                jars = [Path(part.artifact.resolve()) for part in (*resolved, *transitive) if part.scope != "test"]
     except Exception as exc:
         raise DownloadError(
-            f"{distribution.name} cannot be fetched from Maven's central repository ({type(exc).__name__}: {exc}): "
-            "check this machine's network and proxy settings, then try again."
+            f"{distribution.name} cannot be fetched from Maven's central repository ({type(exc).__name__}): "
+            "check this machine's network, proxy and certificate settings, then try again."
         ) from exc
-    return jars
+    return sorted(set(jars))
 
 
 @contextmanager
