@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from bp_faust.engine.application import App
-from bp_faust.settings import FAUST_SETTINGS, Settings
+from bp_faust.settings import FAUST_SETTINGS, read_settings
 
-settings = Settings()
+settings = read_settings()
 
 app = App(
     settings.app_id,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
 
+import click
 import orjson
 from aiokafka import AIOKafkaProducer
 from faust.cli import option
@@ -52,6 +53,9 @@ def run_told(work: Callable[[], Any]) -> int:
     except _TOLD as exc:
         print(f"Error: {exc}", file=sys.stderr)
         return 1
+    except click.UsageError as exc:
+        exc.show()
+        return exc.exit_code
     except KeyboardInterrupt:
         return 130
     return 0
@@ -136,7 +140,7 @@ async def produce(self: Command, count: int | None, rate: float | None, file: st
     if count is None and not file:
         count = 10
     if rate < 0 or (count is not None and count < 0):
-        raise self.UsageError("--rate and --count must not be negative")
+        raise click.UsageError("--rate and --count must not be negative.", self.ctx)
     await ensure_topics(app, app.wanted_topics)
     with progress_bar(self.quiet) as bar:
         if file:

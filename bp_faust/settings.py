@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
@@ -35,7 +35,10 @@ FAUST_SETTINGS: dict[str, tuple[Any, str]] = {
 
 
 def _known_time_zone(name: str) -> str:
-    ZoneInfo(name)
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as exc:
+        raise ValueError("this time zone is not known; write it like Europe/Paris") from exc
     return name
 
 
@@ -83,6 +86,18 @@ class Settings(BaseSettings):
         """Return the plain text of a secret setting, None where it is not set."""
         value: SecretStr | None = getattr(self, name)
         return value.get_secret_value() if value is not None else None
+
+
+def read_settings() -> Settings:
+    """Return the settings in force; end the program with a line for each one that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        wrong = (
+            f"Error: BP_FAUST_{'_'.join(map(str, error['loc'])).upper()} is {error['input']!r}: {error['msg']}."
+            for error in exc.errors()
+        )
+        raise SystemExit("\n".join(wrong)) from exc
 
 
 def settings_table() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,10 +15,10 @@ from bp_faust.local.errors import DataInUseError, ServerError
 from bp_faust.local.kafka import KafkaBroker, KafkaBrokerWithZookeeper, Zookeeper
 from bp_faust.local.processes import Server
 
-#: The project's zookeeper.properties: beside the package in a checkout, installed with it in a wheel.
+#: The project's zookeeper.properties: beside the package in a checkout, or where a wheel installs it.
 _ZOOKEEPER_PROPERTIES = (
     Path(__file__).parents[2] / "zookeeper.properties",
-    Path(__file__).parents[1] / "zookeeper.properties",
+    Path(sys.prefix) / "share" / "bp_faust" / "zookeeper.properties",
 )
 
 

@@ -1,0 +1,157 @@
+"""Every command, run as its users run it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from bp_faust.fhir.resources import validate
+from tests.kafka_client import read_all
+from tests.worker_process import WorkerSettings, free_port
+
+OURS = ["demo", "generate", "produce", "send", "stack", "worker"]
+
+
+def test_help_lists_our_commands_beside_fausts(settings: WorkerSettings) -> None:
+    told = settings.faust("--help")
+    assert told.returncode == 0
+    for name in [*OURS, "agents", "tables"]:
+        assert f"\n  {name} " in told.stdout
+
+
+def test_the_console_script_is_the_same(settings: WorkerSettings) -> None:
+    script = Path(sys.executable).parent / "bp-faust"
+    told = subprocess.run([script, "--help"], env=settings.environment(), capture_output=True, text=True, check=False)
+    assert told.returncode == 0
+    assert "Commands:" in told.stdout
+    assert told.stdout.partition("Commands:")[2] == settings.faust("--help").stdout.partition("Commands:")[2]
+
+
+async def test_send_puts_another_valid_simulated_reading_each_time(settings: WorkerSettings) -> None:
+    for _ in range(2):
+        sent = settings.faust("send", "readings")
+        assert sent.returncode == 0, sent.stderr
+        told = json.loads(sent.stdout)
+        assert told["topic"] == settings.readings_topic
+        assert {"partition", "offset"} <= told.keys()
+    envelopes = [orjson.loads(record.value) for record in await read_all(settings.kafka, settings.readings_topic)]
+    assert len({envelope["observation"]["id"] for envelope in envelopes}) == 2
+    for envelope in envelopes:
+        for resource in envelope.values():
+            validate(resource)
+            assert resource["meta"]["security"][0]["code"] == "HTEST"
+
+
+async def test_send_keeps_fausts_options(settings: WorkerSettings) -> None:
+    assert settings.faust("send", "readings", "--repeat", "3", "--key", "k", "--partition", "2").returncode == 0
+    records = await read_all(settings.kafka, settings.readings_topic)
+    assert [(record.key, record.partition) for record in records] == [(b"k", 2)] * 3
+    assert len({record.value for record in records}) == 3
+
+
+async def test_send_with_a_value_sends_that_value(settings: WorkerSettings) -> None:
+    for entity in ("readings", settings.readings_topic, "@intake"):
+        sent = settings.faust("send", entity, '{"my": "value"}')
+        assert sent.returncode == 0, sent.stderr
+    records = await read_all(settings.kafka, settings.readings_topic)
+    assert [record.value for record in records] == [b'{"my": "value"}'] * 3
+
+
+async def test_send_reaches_other_topics(settings: WorkerSettings) -> None:
+    sent = settings.faust("send", f"{settings.app_id}-other", "hello")
+    assert sent.returncode == 0, sent.stderr
+    assert [record.value for record in await read_all(settings.kafka, f"{settings.app_id}-other")] == [b"hello"]
+
+
+def test_generate_writes_a_valid_observation(settings: WorkerSettings) -> None:
+    assert settings.faust("generate").returncode == 0
+    resource = json.loads((settings.directory / "blood_pressure.json").read_text())
+    validate(resource)
+    assert resource["subject"]["reference"] == "Patient/patient-123"
+    assert [part["valueQuantity"]["value"] for part in resource["component"]] == [120, 80]
+    options = ["-o", "other.json", "--patient", "p", "--systolic", "150.5", "--diastolic", "95"]
+    assert settings.faust("generate", *options).returncode == 0
+    resource = json.loads((settings.directory / "other.json").read_text())
+    assert resource["subject"]["reference"] == "Patient/p"
+    assert [part["valueQuantity"]["value"] for part in resource["component"]] == [150.5, 95]
+
+
+def test_generate_names_a_file_that_it_cannot_write(settings: WorkerSettings) -> None:
+    told = settings.faust("generate", "-o", "nowhere/file.json")
+    assert told.returncode == 1
+    assert_one_line(told.stderr, "nowhere/file.json")
+
+
+async def test_produce_sends_simulated_readings_quietly_when_piped(settings: WorkerSettings) -> None:
+    told = settings.faust("produce", "--count", "25", "--rate", "0")
+    assert told.returncode == 0, told.stderr
+    assert told.stderr == ""
+    assert len(await read_all(settings.kafka, settings.readings_topic)) == 25
+
+
+async def test_produce_sends_each_line_of_a_file(settings: WorkerSettings) -> None:
+    lines = [b'{"resourceType": "Observation"}', b"not json", b'{"resourceType": "Bundle"}']
+    (settings.directory / "readings.ndjson.gz").write_bytes(gzip.compress(b"\n".join(lines) + b"\n\n"))
+    assert settings.faust("produce", "--file", "readings.ndjson.gz").returncode == 0
+    records = await read_all(settings.kafka, settings.readings_topic)
+    assert sorted(record.value for record in records) == sorted(lines)
+
+
+async def test_produce_sends_what_generate_wrote(settings: WorkerSettings) -> None:
+    assert settings.faust("generate").returncode == 0
+    assert settings.faust("produce", "--file", "blood_pressure.json").returncode == 0
+    (record,) = await read_all(settings.kafka, settings.readings_topic)
+    assert json.loads(record.value) == json.loads((settings.directory / "blood_pressure.json").read_text())
+
+
+def test_produce_names_a_file_that_it_cannot_read(settings: WorkerSettings) -> None:
+    told = settings.faust("produce", "--file", "missing.ndjson")
+    assert told.returncode == 1
+    assert_one_line(told.stderr, "missing.ndjson")
+
+
+@pytest.mark.parametrize("command", [("send", "readings"), ("produce",)])
+def test_without_a_broker_a_command_says_so_at_once(settings: WorkerSettings, command: tuple[str, ...]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    told = settings.faust(*command, seconds=30, BP_FAUST_BROKER_URL=f"kafka://{address}")
+    assert told.returncode == 1
+    assert_one_line(told.stderr, address)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("produce", "--count", "many"), ("produce", "--rate", "-1"), ("stack", "--kafka-port", "x"), ("nonsense",)],
+)
+def test_wrong_arguments_are_told_with_the_usage(settings: WorkerSettings, command: tuple[str, ...]) -> None:
+    told = settings.faust(*command)
+    assert told.returncode == 2
+    assert "Usage:" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BP_FAUST_SIMULATION_INTERVAL", "soon"),
+        ("BP_FAUST_SIMULATION_INTERVAL", "-1"),
+        ("BP_FAUST_DEFAULT_TIME_ZONE", "Mars/Olympus"),
+        ("BP_FAUST_UNIT_POLICY", "guess"),
+    ],
+)
+def test_a_wrong_setting_is_named_without_a_stack_trace(settings: WorkerSettings, name: str, value: str) -> None:
+    told = settings.faust("tables", **{name: value})
+    assert told.returncode != 0
+    assert name in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def assert_one_line(told: str, part: str) -> None:
+    assert len(told.strip().splitlines()) == 1, told
+    assert told.startswith("Error: ")
+    assert part in told
