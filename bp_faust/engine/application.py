@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import faust
-from faust.types import StreamT, TopicT
+from faust.types import TP, StreamT, TopicT
 from faust.web.drivers.aiohttp import Web
 from faust.worker import Worker
 from mode.utils.logging import get_logger
@@ -171,23 +172,37 @@ class App(faust.App):
             raise ValueError(f"Topic {name} has a transactional agent, which must be the only one.")
         self.batched_topics[name] += 1
 
+        queues: dict[TP, asyncio.Queue[Batch]] = {}
+
+        async def work_through(queue: asyncio.Queue[Batch]) -> None:
+            while self.failure is None:
+                await self._work_on(await queue.get(), handle)
+
+        # Partitions are worked on side by side, so that one's transaction does not wait for another's; within a
+        # partition batches keep their order. How many wait is bounded by the consumer.
         @functools.wraps(described)
         async def run(stream: StreamT[Any]) -> None:
             async for value in stream:
                 batch = batch_of(value)
-                if not self._is_current(batch):
-                    continue
-                try:
-                    if await handle(batch) and self._is_current(batch):
-                        self.consumer.finish(batch)
-                except Exception as exc:
-                    if self._is_current(batch) and not self.should_stop:
-                        await self.fail(exc)
-                        return
-                    logger.info("Left %r to whoever has the partition next: %s", batch, exc)
+                if batch.tp not in queues:
+                    queues[batch.tp] = asyncio.Queue()
+                    self.add_future(work_through(queues[batch.tp]))
+                queues[batch.tp].put_nowait(batch)
 
         del run.__wrapped__  # Faust asks the signature whether to hand over the stream
         return self.agent(topic, name=described.__name__)(run)
+
+    async def _work_on(self, batch: Batch, handle: Callable[[Batch], Awaitable[bool]]) -> None:
+        if not self._is_current(batch):
+            return
+        try:
+            if await handle(batch) and self._is_current(batch):
+                self.consumer.finish(batch)
+        except Exception as exc:
+            if self._is_current(batch) and not self.should_stop:
+                await self.fail(exc)
+            else:
+                logger.info("Left %r to whoever has the partition next: %s", batch, exc)
 
     async def fail(self, reason: BaseException) -> None:
         """Stop the worker with a non-zero exit status; what is not committed will be read again."""
