@@ -4,13 +4,20 @@ BIN := .venv/bin
 # Downloads of the local Kafka and Elasticsearch; ignored by git, and made again where it is missing.
 export BP_FAUST_CACHE_DIR ?= $(CURDIR)/.cache/bp_faust
 
-.PHONY: demo test check format clean
+.PHONY: demo test chaos bench check format clean
 
 demo: .venv/installed-local
 	@$(BIN)/faust -A bp_faust demo
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest $(TESTS)
+
+chaos: .venv/installed-test
+	$(BIN)/python -m pytest tests/chaos
+
+# For example: make bench ARGS='throughput --records 50000'
+bench: .venv/installed-bench
+	$(BIN)/python -m benchmarks $(ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
