@@ -10,7 +10,7 @@ import msgspec
 from bp_faust import fhir
 from bp_faust.app import app, settings
 from bp_faust.clinical.state import step
-from bp_faust.engine.batches import Batch, Effects, Record
+from bp_faust.engine.batches import Batch, Effects, Header, Record
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import Anomaly, Entry, PatientState, Reading, Rejection
 from bp_faust.search.client import connect
@@ -110,7 +110,7 @@ def monitor(batch: Batch, effects: Effects) -> None:
         stored.update((key, entry) for key, entry in changed.items() if key.startswith(prefix))
         return ((observation_of(key, prefix), entry) for key, entry in stored.items())
 
-    topic = anomalies.get_topic_name()
+    told: list[tuple[bytes, bytes, list[Header]]] = []
     for reading, key in zip(found, reading_keys, strict=True):
         stepped = step(states[reading.patient_id], known.get(key), reading, of_patient)
         if stepped is None:
@@ -119,7 +119,9 @@ def monitor(batch: Batch, effects: Effects) -> None:
         known[key] = changed[key] = entry
         effects.changes[patient_keys[reading.patient_id]] = None
         if anomaly is not None:
-            effects.send(topic, batch.partition, _encode_anomaly(anomaly), key=reading.patient_id.encode())
+            told.append((reading.patient_id.encode(), _encode_anomaly(anomaly), []))
+    if told:
+        effects.send_all(anomalies.get_topic_name(), batch.partition, told)
     for patient_id, key in patient_keys.items():
         if key in effects.changes:
             effects.changes[key] = patient_states.encode(states[patient_id])

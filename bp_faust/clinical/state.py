@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import date, timedelta
+from functools import lru_cache
 
 from bp_faust.clinical.classification import classify
 from bp_faust.models import Anomaly, Entry, Latest, PatientState, Reading
@@ -22,7 +23,7 @@ _STATUS_RANK = {
 }
 _WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = date(1970, 1, 1)
 
 #: Yields the observation ids and entries of all readings of a patient, given the patient's id.
 Entries = Callable[[str], Iterable[tuple[str, Entry]]]
@@ -129,4 +130,16 @@ def _later(latest: Latest | None, identity: str, entry: Entry) -> Latest | None:
 
 def timestamp(time: float) -> str:
     """Return seconds since 1970 as an ISO 8601 time in UTC with milliseconds, of the years 1 to 9999."""
-    return (_EPOCH + timedelta(seconds=time)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    day, milliseconds = divmod(round(time * 1000), 86_400_000)
+    second, milliseconds = divmod(milliseconds, 1000)
+    return f"{_date(day)}T{_clock(second)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()
+
+
+@lru_cache(maxsize=86_400)
+def _clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"

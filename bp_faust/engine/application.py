@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import signal
 import threading
@@ -34,6 +35,9 @@ STOP_SECONDS = 25.0
 #: The exit status of a worker that had to be ended (os.EX_SOFTWARE).
 EXIT_STATUS = 70
 
+#: After how many new objects the collector looks at them; its default of 700 is reached many times a batch.
+_GARBAGE_THRESHOLDS = (50_000, 20, 20)
+
 #: Compacted soon, so that rebuilding a table reads little that is outdated.
 _CHANGELOG_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "segment.ms": "600000"}
 
@@ -43,6 +47,13 @@ TransactionHandler = Callable[[Batch, Effects], None]
 
 class BatchWorker(Worker):
     """End the process when stopping takes too long, whatever Kafka or Elasticsearch do."""
+
+    async def on_first_start(self) -> None:
+        """Tell the garbage collector that what is loaded stays, and that batches make much that is gone at once."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GARBAGE_THRESHOLDS)
+        await super().on_first_start()
 
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         end_process_after(STOP_SECONDS, 0)

@@ -64,7 +64,13 @@ class Effects:
         headers: list[Header] | None = None,
     ) -> None:
         """Add one record for a partition of another topic."""
-        self.records.setdefault(TP(topic, partition), []).append((key, value, headers or []))
+        self.send_all(topic, partition, [(key, value, headers or [])])
+
+    def send_all(
+        self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes | None, list[Header]]]
+    ) -> None:
+        """Add records (key, value, headers) for a partition of another topic, in order."""
+        self.records.setdefault(TP(topic, partition), []).extend(records)
 
     def sent_to(self, topic: str) -> Iterable[tuple[bytes | None, bytes | None, list[Header]]]:
         """Yield the records (key, value, headers) added for a topic, in order within each partition."""
