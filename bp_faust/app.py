@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from bp_faust.engine.application import App
 from bp_faust.settings import FAUST_SETTINGS, read_settings
 
@@ -13,8 +10,7 @@ settings = read_settings()
 app = App(
     settings.app_id,
     env_prefix="BP_FAUST",
-    # Faust sets F_DATADIR for its option --datadir.
-    datadir=Path(os.environ.get("F_DATADIR") or settings.datadir).absolute(),
+    datadir=settings.datadir.absolute(),
     # Faust's own way of finding these by itself hides errors in them.
     autodiscover=[f"bp_faust.{module}" for module in ("agents", "timers", "views", "commands")],
     # Faust's own pages show every table's keys and values to whoever asks.

@@ -62,8 +62,10 @@ def start_worker(settings: WorkerSettings) -> Iterator[Callable[..., WorkerProce
         worker.end()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly what did not run."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say loudly, after all else, what did not run."""
+    yield
     if _session.missing:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         count = len(terminalreporter.stats.get("skipped", []))

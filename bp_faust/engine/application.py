@@ -8,11 +8,13 @@ import gc
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import faust
+from faust.exceptions import AlreadyConfiguredWarning
 from faust.types import TP, StreamT, TopicT
 from faust.web.drivers.aiohttp import Web
 from faust.worker import Worker
@@ -226,6 +228,10 @@ class App(faust.App):
 
     async def on_first_start(self) -> None:
         """Wait for Kafka and make the topics before Faust looks for them."""
+        if os.environ.get("F_DATADIR"):  # how Faust hands its option --datadir over, after it imported us
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AlreadyConfiguredWarning)
+                self.conf.datadir = Path(os.environ["F_DATADIR"]).absolute()
         try:
             Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
             await super().on_first_start()
