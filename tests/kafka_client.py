@@ -23,7 +23,9 @@ async def create_topic(kafka: str, name: str, partitions: int) -> None:
 
 async def produce(kafka: str, topic: str, values: Iterable[Any], partition: int | None = None) -> None:
     """Put values on a topic, without keys; bytes as they are, all else as JSON."""
-    async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all", linger_ms=5) as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, acks="all", linger_ms=5, max_request_size=2_000_000
+    ) as producer:
         sends = [
             await producer.send(topic, value if isinstance(value, bytes) else orjson.dumps(value), partition=partition)
             for value in values

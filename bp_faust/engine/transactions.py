@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 from mode.utils.logging import get_logger
 
-from .batches import Batch, Effects
+from .batches import Batch, Effects, Header
 from .broker import client_settings
 from .errors import TransactionError
 
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
+# Kafka asks for a retry whenever a partition's last transaction is still being written down: that is no news.
+logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)
+
 #: The size in bytes at which a record batch is closed; brokers take about 1 MB (``message.max.bytes``).
 RECORD_BATCH_BYTES = 900_000
+
+#: The largest record in bytes, for topics that take more than that.
+_LARGEST_BYTES = 64 << 20
 
 #: How long a transaction may take, in seconds; brokers abort it after a minute by themselves.
 COMMIT_SECONDS = 60.0
@@ -75,7 +82,7 @@ class Transactions:
         producer = AIOKafkaProducer(
             transactional_id=f"{self.app.conf.id}-{tp.topic}-{tp.partition}",
             acks="all",
-            max_batch_size=RECORD_BATCH_BYTES,
+            max_batch_size=_LARGEST_BYTES,
             # Kafka asks for a retry where the transaction before is still being written down.
             retry_backoff_ms=20,
             **client_settings(self.app),
@@ -116,7 +123,9 @@ class Transactions:
             if effects.changes:
                 assert changelog is not None
                 tp = TP(changelog, batch.partition)
-                changes: Iterable[tuple[Any, Any, Any]] = ((key, value, []) for key, value in effects.changes.items())
+                changes: Iterable[tuple[bytes, bytes | None, list[Header]]] = (
+                    (key, value, []) for key, value in effects.changes.items()
+                )
                 builders = list(_built(producer, changes))
                 changed = [await self._send(producer, tp, builder) for builder in builders]
                 sends += changed
@@ -137,13 +146,19 @@ class Transactions:
         return await producer.send_batch(builder, tp.topic, partition=tp.partition)
 
 
-def _built(producer: AIOKafkaProducer, records: Iterable[tuple[Any, Any, Any]]) -> Iterable[BatchBuilder]:
-    """Yield closed record batches that hold the given records in order."""
+def _built(
+    producer: AIOKafkaProducer, records: Iterable[tuple[bytes | None, bytes | None, list[Header]]]
+) -> Iterable[BatchBuilder]:
+    """Yield closed record batches that hold the given records in order; a large record has one to itself."""
     builder = producer.create_batch()
     for key, value, headers in records:
-        if builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
+        if builder.record_count() and builder.size() + len(value or b"") > RECORD_BATCH_BYTES:
+            builder.close()
             yield builder
             builder = producer.create_batch()
-            builder.append(timestamp=None, key=key, value=value, headers=headers)
+        if builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            raise TransactionError(
+                f"A record of {len(value or b'')} bytes is larger than any that can be sent ({_LARGEST_BYTES} bytes)."
+            )
     builder.close()
     yield builder

@@ -1,6 +1,7 @@
 """Connect to Elasticsearch."""
 
 import asyncio
+import logging
 
 from elastic_transport import TlsError, TransportError
 from elastic_transport.client_utils import DEFAULT
@@ -9,6 +10,9 @@ from elasticsearch import ApiError, AsyncElasticsearch, OrjsonSerializer
 from bp_faust.search.answers import is_later
 from bp_faust.search.errors import SearchDeniedError, SearchError
 from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, log_retry, retrying, run_until
+
+# It logs every request, and every failure that we tell of ourselves.
+logging.getLogger("elastic_transport").setLevel(logging.ERROR)
 
 
 def connect(

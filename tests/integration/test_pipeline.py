@@ -6,6 +6,8 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 
+from aiokafka import AIOKafkaProducer
+
 from tests import oracle
 from tests.kafka_client import create_topic, produce, read_all, reset_group
 from tests.pipeline import documents, table_counts, wait_until_drained
@@ -97,6 +99,21 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters_unchanged_and_stops_
         assert int(headers["bp_faust.partition"]) >= 0
         expected = bad.get(letter.value)
         assert expected is None or headers["bp_faust.reason"] == expected.encode()
+
+
+async def test_the_largest_record_and_one_without_anything_stop_nothing(
+    settings: WorkerSettings, start_worker: StartWorker
+) -> None:
+    large = b"x" * 1_000_000
+    worker = start_worker()
+    await produce(settings.kafka, settings.readings_topic, [large, oracle.envelope("p", 150, 80)])
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka) as producer:
+        await producer.send_and_wait(settings.readings_topic, key=b"tombstone")
+    await wait_until_drained(settings)
+    assert table_counts(worker) == {"p": {"Hypertension": 1}}
+    letters = {letter.value: letter for letter in await read_all(settings.kafka, settings.dead_letters_topic)}
+    assert letters.keys() == {large, None}
+    assert letters[None].key == b"tombstone"
 
 
 async def test_numbers_as_strings_are_read_and_times_are_the_readings_own(
