@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -50,8 +50,10 @@ def start_worker(settings: WorkerSettings) -> Iterator[Callable[..., WorkerProce
     """Give a function that starts a worker, ready to work; all of them are ended with the test."""
     workers: list[WorkerProcess] = []
 
-    def start(name: str = "worker", *, wait: bool = True, **environment: str) -> WorkerProcess:
-        worker = WorkerProcess(settings, name, environment)
+    def start(
+        name: str = "worker", *, wait: bool = True, options: Sequence[str] = (), **environment: str
+    ) -> WorkerProcess:
+        worker = WorkerProcess(settings, name, environment, options)
         workers.append(worker)
         if wait:
             worker.wait_until_ready()

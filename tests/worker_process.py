@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,13 +109,16 @@ class WorkerSettings:
 class WorkerProcess:
     """Hold one worker process."""
 
-    def __init__(self, settings: WorkerSettings, name: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, settings: WorkerSettings, name: str, environment: dict[str, str], options: Sequence[str] = ()
+    ) -> None:
         self.settings = settings
         self.name = name
         self.port = free_port()
         self.data_dir = settings.directory / f"{name}-data"
         self.log = settings.directory / f"{name}.log"
         self._environment = environment
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -127,7 +131,7 @@ class WorkerProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*FAUST, "worker", "-l", "info"],
+                [*FAUST, *self._options, "worker", "-l", "info"],
                 env=self.settings.environment(**environment),
                 cwd=self.settings.directory,
                 stdout=log,

@@ -40,6 +40,9 @@ EXIT_STATUS = 70
 #: After how many new objects the collector looks at them; its default of 700 is reached many times a batch.
 _GARBAGE_THRESHOLDS = (50_000, 20, 20)
 
+#: What Faust's own option --datadir says where nobody gave it.
+_FAUST_DATADIR = "{conf.name}-data"
+
 #: Compacted soon, so that rebuilding a table reads little that is outdated.
 _CHANGELOG_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "segment.ms": "600000"}
 
@@ -228,7 +231,8 @@ class App(faust.App):
 
     async def on_first_start(self) -> None:
         """Wait for Kafka and make the topics before Faust looks for them."""
-        if os.environ.get("F_DATADIR"):  # how Faust hands its option --datadir over, after it imported us
+        # Faust hands its option --datadir over like this, after it imported us.
+        if os.environ.get("F_DATADIR", _FAUST_DATADIR) != _FAUST_DATADIR:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AlreadyConfiguredWarning)
                 self.conf.datadir = Path(os.environ["F_DATADIR"]).absolute()

@@ -45,8 +45,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _seek_to_committed(self) -> Mapping[TP, int]:
         # aiokafka leaves a partition without a committed offset where it stands, past what was fetched and dropped.
         consumer = self._ensure_consumer()
-        committed = {tp: await consumer.committed(tp) or 0 for tp in consumer.assignment()}
-        earliest = await consumer.beginning_offsets(list(committed))
+        while True:
+            assignment = consumer._subscription.subscription.assignment
+            committed = {tp: await consumer.committed(tp) or 0 for tp in consumer.assignment()}
+            earliest = await consumer.beginning_offsets(list(committed))
+            # A rebalance meanwhile makes the answers worthless: others may have committed since.
+            if consumer._subscription.subscription.assignment is assignment:
+                break
         offsets = {tp: max(offset, earliest[tp]) for tp, offset in committed.items()}
         for tp, offset in offsets.items():
             consumer.seek(tp, offset)

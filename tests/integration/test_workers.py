@@ -135,3 +135,17 @@ async def test_a_second_worker_on_the_same_data_directory_is_refused(
     assert await asyncio.to_thread(second.process.wait, 60) != 0
     assert "in use by another worker: give each worker its own BP_FAUST_DATADIR" in second.log.read_text()
     await asyncio.to_thread(first.wait_until_ready)
+
+
+async def test_tables_are_kept_where_the_setting_or_the_option_says(
+    settings: WorkerSettings, start_worker: StartWorker
+) -> None:
+    """The option, in Faust's two ways to write it, goes before the setting; nothing is written elsewhere."""
+    named = {"setting": (), "short": ("-D", "by-option"), "long": ("--datadir=by-long-option",)}
+    for name, options in named.items():
+        worker = start_worker(name, options=options)
+        chosen = worker.data_dir if not options else settings.directory / options[-1].split("=")[-1]
+        assert list(chosen.rglob("*.rocksdb"))
+        assert options == () or not worker.data_dir.exists()
+        assert worker.stop() == 0
+    assert not (settings.directory / f"{settings.app_id}-data").exists()
