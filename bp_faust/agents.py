@@ -90,7 +90,9 @@ def monitor(batch: Batch, effects: Effects) -> None:
     """Count each reading once, in its patient's state, and tell what is wrong."""
     store = patients.store
     found = [reading for record in batch.records for reading in reading_batches.decode(record.value or b"")]
-    patient_keys = {reading.patient_id: patient_key(reading.patient_id) for reading in found}
+    patient_keys = {
+        patient_id: patient_key(patient_id) for patient_id in dict.fromkeys(reading.patient_id for reading in found)
+    }
     reading_keys = [reading_key(reading.patient_id, reading.observation_id or "") for reading in found]
     state_values = store.get_many(batch.partition, list(patient_keys.values()))
     states = {

@@ -32,7 +32,7 @@ class Versioned(Generic[T]):
 
     def decode(self, data: bytes) -> T:
         """Return the value; raise UnknownVersionError for a version that is not known here."""
-        if data[:1] == self._prefix:
+        if data.startswith(self._prefix):
             return self._decoder.decode(memoryview(data)[1:])
         raise UnknownVersionError(
             f"A record of {self._kind} has version {data[:1].hex() or 'none'}, which this version of bp_faust does not "

@@ -152,6 +152,9 @@ class StateStore(SerializedStore[str, Any]):
         options.create_if_missing(True)
         options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
         options.set_max_write_buffer_number(2)
+        # Most keys asked for are those of new readings, which are nowhere.
+        options.set_memtable_whole_key_filtering(True)
+        options.set_memtable_prefix_bloom_ratio(0.1)
         options.set_max_open_files(128)
         options.set_keep_log_file_num(2)
         table = BlockBasedOptions()

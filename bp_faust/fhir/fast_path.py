@@ -1,7 +1,7 @@
 """Read the common record quickly: an envelope or an Observation with two pressures in mmHg.
 
 What is in any way unusual is left to the general path. A record that is read here is read there alike; a property test
-holds the two to it.
+holds the two to it. A sender repeats the same few texts, so what a code or a component says is remembered by its bytes.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ class _Observation(msgspec.Struct, gc=False):
     id: str | None = None
     status: str | None = None
     meta: _Meta | None = None
-    code: _CodeableConcept | None = None
+    code: msgspec.Raw = _ABSENT
     subject: _Reference | None = None
     effectiveDateTime: str | None = None
     effectivePeriod: msgspec.Raw = _ABSENT
     effectiveInstant: msgspec.Raw = _ABSENT
     effectiveTiming: msgspec.Raw = _ABSENT
-    component: list[_Component] | None = None
+    component: list[msgspec.Raw] | None = None
     implicitRules: msgspec.Raw = _ABSENT
     modifierExtension: msgspec.Raw = _ABSENT
 
@@ -88,6 +88,8 @@ class _Record(_Observation, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Record).decode
+_decode_code = msgspec.json.Decoder(_CodeableConcept).decode
+_decode_component = msgspec.json.Decoder(_Component).decode
 
 
 def read(raw: bytes, options: ParseOptions) -> Reading | None:
@@ -95,9 +97,12 @@ def read(raw: bytes, options: ParseOptions) -> Reading | None:
     try:
         if not raw.isascii():
             raw.decode()
-        record = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_record(_decode(raw), options)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TimeUnreadableError):
         return None
+
+
+def _read_record(record: _Record, options: ParseOptions) -> Reading | None:
     patient = record.patient
     observation: _Observation | None = record.observation
     if observation is None:
@@ -118,16 +123,12 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
         or subject is None
         or subject.reference is None
         or (subject.type is not None and subject.type != "Patient")
-        or code is None
         or components is None
         or observation.implicitRules
         or observation.modifierExtension
+        or not _may_be_a_panel(bytes(code))
     ):
         return None
-    for coding in code.coding:
-        known = BLOOD_PRESSURE.get(coding.code)
-        if known is not None and known[1] is not Meaning.PANEL:
-            return None
     patient_id = _patient_id(subject.reference)
     if patient_id is None or (
         patient is not None and (patient.id != patient_id or patient.resourceType not in _PATIENT_TYPES)
@@ -138,25 +139,15 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
 
     systolic = diastolic = None
     for component in components:
-        meaning = None
-        for coding in component.code.coding:
-            known = BLOOD_PRESSURE.get(coding.code)
-            if known is not None and (coding.system == known[0] or coding.system is None):
-                if meaning is not None and meaning is not known[1]:
-                    return None
-                meaning = known[1]
+        meaning, pressure = _meaning_and_pressure(bytes(component))
         if meaning is Meaning.SYSTOLIC:
-            if systolic is not None:
+            if systolic is not None or pressure is None:
                 return None
-            systolic = _mmhg(component)
-            if systolic is None:
-                return None
+            systolic = pressure
         elif meaning is Meaning.DIASTOLIC:
-            if diastolic is not None:
+            if diastolic is not None or pressure is None:
                 return None
-            diastolic = _mmhg(component)
-            if diastolic is None:
-                return None
+            diastolic = pressure
         elif meaning is not None:
             return None
     if systolic is None or diastolic is None:
@@ -164,19 +155,16 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
 
     meta = observation.meta
     version = last_updated = effective = None
-    try:
-        if observation.effectiveDateTime is not None:
-            effective = seconds_since_1970(observation.effectiveDateTime, options.default_time_zone)
-        elif observation.effectivePeriod or observation.effectiveInstant or observation.effectiveTiming:
-            return None
-        if meta is not None:
-            version = meta.versionId
-            if version is not None and not (0 < len(version) <= GREATEST_ID_LENGTH and version.isprintable()):
-                return None
-            if meta.lastUpdated is not None:
-                last_updated = seconds_since_1970(meta.lastUpdated, options.default_time_zone)
-    except TimeUnreadableError:
+    if observation.effectiveDateTime is not None:
+        effective = seconds_since_1970(observation.effectiveDateTime, options.default_time_zone)
+    elif observation.effectivePeriod or observation.effectiveInstant or observation.effectiveTiming:
         return None
+    if meta is not None:
+        version = meta.versionId
+        if version is not None and not (0 < len(version) <= GREATEST_ID_LENGTH and version.isprintable()):
+            return None
+        if meta.lastUpdated is not None:
+            last_updated = seconds_since_1970(meta.lastUpdated, options.default_time_zone)
 
     low, high = options.systolic_limits
     plausible = low <= systolic <= high and systolic > diastolic
@@ -192,6 +180,33 @@ def _patient_id(reference: str) -> str | None:
     if kind == "Patient" and 0 < len(identity) <= GREATEST_ID_LENGTH and "/" not in identity and identity.isprintable():
         return identity
     return None
+
+
+@lru_cache(maxsize=256)
+def _may_be_a_panel(code: bytes) -> bool:
+    """Tell whether an Observation's code, as JSON, leaves room for a panel of two pressures."""
+    for coding in _decode_code(code).coding:
+        known = BLOOD_PRESSURE.get(coding.code)
+        if known is not None and known[1] is not Meaning.PANEL:
+            return False
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _meaning_and_pressure(text: bytes) -> tuple[Meaning | None, float | None]:
+    """Return what a component, as JSON, measures, and its pressure in mmHg.
+
+    The pressure is None where only the general path can tell, or there is none.
+    """
+    component = _decode_component(text)
+    meaning = None
+    for coding in component.code.coding:
+        known = BLOOD_PRESSURE.get(coding.code)
+        if known is not None and (coding.system == known[0] or coding.system is None):
+            if meaning is not None and meaning is not known[1]:
+                return meaning, None
+            meaning = known[1]
+    return meaning, _mmhg(component) if meaning is not None else None
 
 
 def _mmhg(component: _Component) -> float | None:

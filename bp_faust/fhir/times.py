@@ -12,10 +12,15 @@ from datetime import date, datetime, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 _TIME = re.compile(
     r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
 )
+_to_datetime = msgspec.convert
+#: How long a time is that ends in microseconds.
+_LONGEST_EXACT = len("2012-07-01T08:30:00.000000Z")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 #: Where the years 1 to 9999 begin and end.
 _FIRST = (date(1, 1, 1).toordinal() - _EPOCH_DAY) * 86400
@@ -35,6 +40,11 @@ def seconds_since_1970(text: str, default_zone: str) -> float:
     """
     if len(text) <= 10:
         return _start_of_date(text, default_zone)
+    if text[10] == "T" and text[-1] == "Z" and len(text) <= _LONGEST_EXACT:
+        try:
+            return _to_datetime(text, datetime).timestamp()
+        except msgspec.ValidationError:
+            pass  # a leap second, or none at all: what follows can tell
     match = _TIME.fullmatch(text)
     if match is None:
         raise TimeUnreadableError("It is no FHIR date or time, such as 2012-07-01 or 2012-07-01T08:30:00+02:00.")
@@ -48,7 +58,7 @@ def seconds_since_1970(text: str, default_zone: str) -> float:
         whole = _day(year, month, day) + hours * 3600 + minutes * 60 + seconds - _offset(zone)
     if not _FIRST <= whole < _LAST:
         raise TimeUnreadableError("It is not within the years 1 to 9999.")
-    return whole + float("0." + fraction[:6]) if fraction else float(whole)
+    return (whole * 1_000_000 + int(fraction[:6].ljust(6, "0"))) / 1_000_000 if fraction else float(whole)
 
 
 @lru_cache(maxsize=4096)
