@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
-from bp_faust import fhir
+from bp_faust import fhir, metrics
 from bp_faust.app import app, settings
 from bp_faust.clinical.state import step
-from bp_faust.engine.batches import Batch, Effects, Header, Record
+from bp_faust.dead_letters import Header, Origin, letter_headers, origin_of, read_letter
+from bp_faust.engine.batches import Batch, Effects, Record
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import Anomaly, Entry, PatientState, Reading, Rejection
 from bp_faust.search.client import connect
@@ -25,16 +27,21 @@ from bp_faust.tables import (
     patients,
     reading_key,
     reading_prefix,
+    reason_key,
+    refusal_counts,
+    refusals,
+    refused_up_to_key,
 )
 from bp_faust.topics import anomalies, dead_letters, patient_readings, reading_batches, readings
 
 #: How many readings a record of our own topic holds at most: about 50 kB.
 _READINGS_PER_RECORD = 500
 
-#: How many reasons a dead letter names at most: a Bundle may hold thousands.
-_REASONS_PER_DEAD_LETTER = 20
+#: How many refused records of a batch fhir.resources explains at most: it takes longer than all else.
+_MOST_EXPLAINED = 50
 
-_PARSE_OPTIONS = fhir.ParseOptions(unit_policy=settings.unit_policy, default_time_zone=settings.default_time_zone)
+_PARSE_OPTIONS = settings.parse_options()
+_UNEXPLAINED = replace(_PARSE_OPTIONS, validation="off") if _PARSE_OPTIONS.validation == "rejects" else _PARSE_OPTIONS
 
 _encode_anomaly = msgspec.json.Encoder().encode
 _decode_anomaly = msgspec.json.Decoder(Anomaly).decode
@@ -45,44 +52,40 @@ def intake(batch: Batch, effects: Effects) -> None:
     """Turn anyone's records into readings, by patient, and put aside what is none."""
     partitions = app.conf.topic_partitions
     by_partition: dict[int, list[Reading]] = defaultdict(list)
+    options, refused = _PARSE_OPTIONS, 0
     for record in batch.records:
+        origin = _origin(batch, record)
         rejections = []
-        for index, outcome in enumerate(fhir.parse(record.value or b"", _PARSE_OPTIONS)):
+        for index, outcome in enumerate(fhir.parse(record.value or b"", options)):
             if isinstance(outcome, Rejection):
                 rejections.append(outcome)
                 continue
             if outcome.flags and not settings.set_implausible_aside:
                 outcome.flags = tuple(flag for flag in outcome.flags if flag != fhir.flags.IMPLAUSIBLE)
-            outcome.received = record.timestamp / 1000
-            outcome.position = (batch.partition, record.offset)
+            outcome.received = origin.timestamp / 1000
+            if outcome.effective is not None:
+                outcome.flags += fhir.time_flags(outcome.effective, outcome.received)
+            outcome.position = (origin.partition, origin.offset)
             if outcome.observation_id is None:
-                outcome.observation_id = f"{batch.topic}/{batch.partition}/{record.offset}/{index}"
+                outcome.observation_id = f"{origin}/{index}"
             by_partition[partition_of(outcome.patient_id, partitions)].append(outcome)
         if rejections:
-            headers = [*record.headers, *_dead_letter_headers(batch, record, rejections)]
+            refused += 1
+            options = _PARSE_OPTIONS if refused < _MOST_EXPLAINED else _UNEXPLAINED
             effects.send(
                 dead_letters.get_topic_name(),
-                batch.partition % partitions,
+                origin.partition % partitions,
                 record.value,
                 key=record.key,
-                headers=headers,
+                headers=letter_headers(_here(batch, record), record.headers, rejections),
             )
+            for rejection in rejections:
+                metrics.REFUSALS.labels(rejection.reason).inc()
     topic = patient_readings.get_topic_name()
     for partition, found in by_partition.items():
+        metrics.READINGS.inc(len(found))
         for start in range(0, len(found), _READINGS_PER_RECORD):
             effects.send(topic, partition, reading_batches.encode(found[start : start + _READINGS_PER_RECORD]))
-
-
-def _dead_letter_headers(batch: Batch, record: Record, rejections: list[Rejection]) -> Iterator[tuple[str, bytes]]:
-    yield "bp_faust.topic", batch.topic.encode()
-    yield "bp_faust.partition", b"%d" % batch.partition
-    yield "bp_faust.offset", b"%d" % record.offset
-    yield "bp_faust.timestamp", b"%d" % record.timestamp
-    yield "bp_faust.rejections", b"%d" % len(rejections)
-    for rejection in rejections[:_REASONS_PER_DEAD_LETTER]:
-        yield "bp_faust.reason", rejection.reason.encode()
-        yield "bp_faust.path", rejection.path.encode()
-        yield "bp_faust.detail", rejection.detail.encode()
 
 
 @app.transactional_agent(patient_readings, table=patients)
@@ -131,6 +134,26 @@ def monitor(batch: Batch, effects: Effects) -> None:
         effects.changes[key] = entries.encode(entry)
 
 
+@app.transactional_agent(dead_letters, table=refusals)
+def count_refusals(batch: Batch, effects: Effects) -> None:
+    """Count refused records by reason, each once: a topic's partition is refused in order, but for replays."""
+    letters = [read_letter(_here(batch, record), record.key, record.value, record.headers) for record in batch.records]
+    keys = {refused_up_to_key(letter.origin.topic, letter.origin.partition) for letter in letters}
+    keys |= {reason_key(reason) for letter in letters for reason in letter.reasons}
+    before = {
+        key: refusal_counts.decode(value) if value is not None else 0
+        for key, value in zip(keys, refusals.store.get_many(batch.partition, list(keys)), strict=True)
+    }
+    known = dict(before)
+    for letter in letters:
+        up_to = refused_up_to_key(letter.origin.topic, letter.origin.partition)
+        if letter.origin.offset >= known[up_to]:
+            known[up_to] = letter.origin.offset + 1
+            for reason in letter.reasons:
+                known[reason_key(reason)] += 1
+    effects.changes.update((key, refusal_counts.encode(count)) for key, count in known.items() if count != before[key])
+
+
 sink = AnomalySink(
     connect(
         settings.elasticsearch_url,
@@ -172,12 +195,21 @@ async def index(batch: Batch) -> None:
             letters.append((record, "not-an-anomaly", str(exc)))
             continue
         # Offsets of a patient's partition grow with time, so that an old repeat never undoes a correction.
-        version = record.offset + 1
+        version = _origin(batch, record).offset + 1
         by_version[version] = record
         source = record.value if anomaly.anomaly_type is not None else None
         documents.append(Document(sink.index, document_id(anomaly.patient_id, anomaly.observation_id), version, source))
     for refused in await sink.write(documents):
         letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
     for record, reason, detail in letters:
-        headers = [*record.headers, *_dead_letter_headers(batch, record, [Rejection(reason, "", detail)])]
-        await (await dead_letters.send(key=record.key, value=record.value, headers=headers))
+        headers = letter_headers(_here(batch, record), record.headers, [Rejection(reason, "", detail)])
+        await (await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition))
+
+
+def _here(batch: Batch, record: Record) -> Origin:
+    return Origin(batch.topic, batch.partition, record.offset, record.timestamp)
+
+
+def _origin(batch: Batch, record: Record) -> Origin:
+    here = _here(batch, record)
+    return origin_of(here, record.headers) if record.headers else here

@@ -12,7 +12,13 @@ app = App(
     env_prefix="BP_FAUST",
     datadir=settings.datadir.absolute(),
     # Faust's own way of finding these by itself hides errors in them.
-    autodiscover=[f"bp_faust.{module}" for module in ("agents", "timers", "views", "commands")],
+    autodiscover=[
+        f"bp_faust.{module}"
+        for module in ("agents", "timers", "views", "fhir_views", "commands", "dead_letter_commands")
+    ],
+    web_application_options={"client_max_size": settings.record_max_bytes},
+    # What is too large, brokers say.
+    producer_max_request_size=64 << 20,
     # Faust's own pages show every table's keys and values to whoever asks.
     web_tables_enabled=False,
     web_stats_enabled=False,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,16 +13,14 @@ import click
 import orjson
 from aiokafka import AIOKafkaProducer
 from faust.cli import option
-from faust.cli.base import AppCommand
 from faust.cli.send import send as faust_send
 
 from bp_faust.app import app, settings
+from bp_faust.command import Command, run_told
 from bp_faust.engine.broker import admin_client, client_settings, ensure_topics
-from bp_faust.engine.errors import EngineError
 from bp_faust.fhir.resources import InvalidResource, observation, validate
 from bp_faust.input_files import InputFileError, read_resources
 from bp_faust.local.downloads import default_cache_dir
-from bp_faust.local.errors import LocalStackError
 from bp_faust.local.foreground import ended_by_signals
 from bp_faust.local.stack import Stack
 from bp_faust.local.stack import purge as purge_stack
@@ -31,34 +28,6 @@ from bp_faust.local.worker import Worker
 from bp_faust.simulation import Population
 from bp_faust.terminal import progress_bar
 from bp_faust.topics import readings
-
-#: What a command's user can do something about: told in one line, without a stack trace.
-_TOLD = (EngineError, InputFileError, LocalStackError)
-
-
-class Command(AppCommand):
-    """Tell errors in one line and end with exit status 1."""
-
-    abstract = True
-
-    def run_using_worker(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run the command in an event loop of its own: Faust's worker would print a stack trace for every error."""
-        raise SystemExit(run_told(lambda: asyncio.run(self.execute(*self.args, **self.kwargs))))
-
-
-def run_told(work: Callable[[], Any]) -> int:
-    """Do some work; return the exit status, after telling an error in one line."""
-    try:
-        work()
-    except _TOLD as exc:
-        print(f"Error: {exc}", file=sys.stderr)
-        return 1
-    except click.UsageError as exc:
-        exc.show()
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
 
 
 def _simulated_values() -> Iterator[bytes]:

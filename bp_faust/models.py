@@ -58,6 +58,8 @@ class Entry(Struct, array_like=True, gc=False):
     anomaly_type: str | None
     #: Whether it counts: not where it was withdrawn, or is implausible.
     counted: bool
+    #: What is unusual about it, as words of ``bp_faust.fhir.flags``.
+    flags: tuple[str, ...] = ()
 
 
 class Latest(Struct, array_like=True, gc=False):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bp_faust.fhir import ParseOptions
+from bp_faust.fhir.options import UnitPolicy, Validation
 
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
 #: reads these, and all its other settings, with the same prefix.
@@ -42,6 +45,20 @@ def _known_time_zone(name: str) -> str:
     return name
 
 
+def _two_numbers(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= limits[0] < limits[1]:
+        raise ValueError("the first number must be the lower one, and neither below 0")
+    return limits
+
+
+#: A lower and an upper limit in mmHg, both of which are still within; written like ``30,370``.
+Limits = Annotated[tuple[float, float], NoDecode, BeforeValidator(_two_numbers), AfterValidator(_in_order)]
+
+
 class Settings(BaseSettings):
     """Hold our own settings; a field's name in capitals, behind ``BP_FAUST_``, is its name in the environment."""
 
@@ -70,17 +87,45 @@ class Settings(BaseSettings):
     simulation_seed: int = Field(
         2026, description="What the simulated patients are drawn from: the same seed, the same patients."
     )
-    unit_policy: Literal["assume-mmHg", "refuse"] = Field(
+    unit_policy: UnitPolicy = Field(
         "assume-mmHg", description="What to do with a value that names no unit: `assume-mmHg` or `refuse`."
+    )
+    systolic_limits: Limits = Field(
+        (30.0, 370.0), description="Between which systolic pressures, in mmHg, a reading is plausible."
+    )
+    diastolic_limits: Limits = Field(
+        (10.0, 330.0), description="Between which diastolic pressures, in mmHg, a reading is plausible."
     )
     set_implausible_aside: bool = Field(
         False,
-        description="Whether readings that no living adult has (systolic outside 30 to 370, diastolic outside 10 to "
-        "330, systolic not above diastolic) are neither counted nor alarmed; the seed judges them like any other.",
+        description="Whether readings outside those limits, or whose systolic pressure is not above the diastolic one, "
+        "are neither counted nor alarmed; the seed judges them like any other.",
+    )
+    validation: Validation = Field(
+        "rejects",
+        description="What fhir.resources is for: `off`; `rejects` explains in dead letters what is invalid; `all` "
+        "refuses what is not valid FHIR throughout, and is slow.",
+    )
+    record_max_bytes: int = Field(
+        10 * 1024 * 1024, ge=1024, description="How long a record may be, as it came and unzipped."
+    )
+    fhir_token: SecretStr | None = Field(
+        None, min_length=16, description="The bearer token of `POST /fhir`, which is off without one."
     )
     default_time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         "UTC", description="The time zone of times that name none, such as `Europe/Paris`."
     )
+
+    def parse_options(self) -> ParseOptions:
+        """Return what this site decided about reading FHIR."""
+        return ParseOptions(
+            unit_policy=self.unit_policy,
+            default_time_zone=self.default_time_zone,
+            systolic_limits=self.systolic_limits,
+            diastolic_limits=self.diastolic_limits,
+            max_bytes=self.record_max_bytes,
+            validation=self.validation,
+        )
 
     def secret(self, name: str) -> str | None:
         """Return the plain text of a secret setting, None where it is not set."""
@@ -93,11 +138,13 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as exc:
-        wrong = (
-            f"Error: BP_FAUST_{'_'.join(map(str, error['loc'])).upper()} is {error['input']!r}: {error['msg']}."
-            for error in exc.errors()
-        )
+        wrong = (_wrong(str(error["loc"][0]), error["input"], error["msg"]) for error in exc.errors())
         raise SystemExit("\n".join(wrong)) from exc
+
+
+def _wrong(name: str, value: object, message: str) -> str:
+    shown = "set" if "SecretStr" in str(Settings.model_fields[name].annotation) else repr(value)
+    return f"Error: BP_FAUST_{name.upper()} is {shown}, but: {message.removeprefix('Value error, ')}."
 
 
 def settings_table() -> str:
@@ -109,6 +156,13 @@ def settings_table() -> str:
     ]
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, default, meaning in sorted(rows, key=lambda row: row[0]):
-        shown = "" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-        lines.append(f"| `{name}` | {shown} | {meaning} |")
+        lines.append(f"| `{name}` | {_shown(default)} | {meaning} |")
     return "\n".join(lines) + "\n"
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{','.join(f'{part:g}' for part in default)}`" if isinstance(default, tuple) else f"`{default}`"

@@ -1,7 +1,9 @@
-"""Declare what is remembered: a table of patients and of their readings.
+"""Declare what is remembered: a table of patients and of their readings, and one of refusals by reason.
 
-A key is ``patient/<patient id>`` or ``reading/<patient id>/<observation id>``, with ``%`` and ``/`` within an id as
-``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch.
+A key of the first is ``patient/<patient id>`` or ``reading/<patient id>/<observation id>``, with ``%`` and ``/`` within
+an id as ``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch. A key of
+the second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with the offset behind the last that is
+counted.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from bp_faust.models import Entry, PatientState
 
 _PATIENT = b"patient/"
 _READING = b"reading/"
+_REASON = b"reason/"
 
 patient_states: Versioned[PatientState] = Versioned(PatientState)
 entries: Versioned[Entry] = Versioned(Entry)
+refusal_counts: Versioned[int] = Versioned(int)
 
 
 def patient_key(patient_id: str) -> bytes:
@@ -71,3 +75,29 @@ def local_patients() -> Any:
     for partition in store.active_partitions:
         for key, value in store.scan(partition, _PATIENT):
             yield patient_of(key), patient_states.decode(value)
+
+
+refusals = app.state_table(
+    "refusals", decode=lambda key, value: refusal_counts.decode(value), help="Refused records by reason."
+)
+
+
+def reason_key(reason: str) -> bytes:
+    """Return the key of a reason's count."""
+    return _REASON + reason.encode()
+
+
+def refused_up_to_key(topic: str, partition: int) -> bytes:
+    """Return the key of the offset up to which the refusals of a topic's partition are counted."""
+    return f"refused-up-to/{topic}/{partition}".encode()
+
+
+def local_refusals() -> dict[str, int]:
+    """Return how many records were refused by reason, in the partitions that this worker answers for."""
+    found: dict[str, int] = {}
+    store = refusals.store
+    for partition in store.active_partitions:
+        for key, value in store.scan(partition, _REASON):
+            reason = key[len(_REASON) :].decode()
+            found[reason] = found.get(reason, 0) + refusal_counts.decode(value)
+    return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from importlib import resources
 from typing import Any
 
 import orjson
 from aiohttp import ClientError, ClientTimeout
 from faust.web import Request, Response, View
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from yarl import URL
 
 from bp_faust.app import app
@@ -18,6 +20,7 @@ from bp_faust.models import Entry, PatientState
 from bp_faust.tables import (
     entries,
     local_patients,
+    local_refusals,
     observation_of,
     patient_key,
     patient_states,
@@ -60,6 +63,7 @@ def _reading(observation_id: str, entry: Entry) -> dict[str, Any]:
         "timestamp": timestamp(entry.time),
         "anomaly_type": entry.anomaly_type,
         "counted": entry.counted,
+        "flags": entry.flags,
     }
 
 
@@ -70,30 +74,44 @@ class PatientList(View):
     async def get(self, request: Request) -> Response:
         """Return this worker's patients and, unless ``?local`` is given, those of all other workers."""
         found = [patient_summary(patient_id, state) for patient_id, state in local_patients()]
-        missing: list[str] = []
-        if "local" not in request.query:
-            for peer, answer in zip(_peers(), await asyncio.gather(*map(_ask, _peers())), strict=True):
-                if answer is None:
-                    missing.append(str(peer))
-                else:
-                    found += answer
+        answers, missing = await _ask_peers(request, "/patients/")
+        for answer in answers:
+            found += answer["patients"]
         found.sort(key=lambda patient: patient["patient_id"])
         return self.json({"patients": found, "workers_missing": missing})
 
 
-def _peers() -> list[URL]:
+@app.page("/refusals/", name="refusals")
+class Refusals(View):
+    """Tell how many records were refused, by reason."""
+
+    async def get(self, request: Request) -> Response:
+        """Return the counts of this worker and, unless ``?local`` is given, of all other workers together."""
+        found = Counter(local_refusals())
+        answers, missing = await _ask_peers(request, "/refusals/")
+        for answer in answers:
+            found.update(answer["refusals"])
+        return self.json({"refusals": dict(found.most_common()), "workers_missing": missing})
+
+
+async def _ask_peers(request: Request, path: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what the other workers answer for themselves, and the addresses of those that do not; none if ?local."""
+    if "local" in request.query:
+        return [], []
     own = URL(app.conf.canonical_url).authority
     urls = (URL(host) for host in app.router.tables_metadata())
-    return [url for url in urls if url.authority and url.authority != own]
+    peers = [url for url in urls if url.authority and url.authority != own]
+    answers = await asyncio.gather(*(_ask(peer.with_path(path).with_query("local")) for peer in peers))
+    missing = [str(peer) for peer, answer in zip(peers, answers, strict=True) if answer is None]
+    return [answer for answer in answers if answer is not None], missing
 
 
-async def _ask(peer: URL) -> list[dict[str, Any]] | None:
-    url = peer.with_path("/patients/").with_query("local")
+async def _ask(url: URL) -> dict[str, Any] | None:
     try:
         async with app.http_client.get(url, timeout=ClientTimeout(_PEER_SECONDS)) as response:
             if response.status != 200:
                 return None
-            told: list[dict[str, Any]] = orjson.loads(await response.read())["patients"]
+            told: dict[str, Any] = orjson.loads(await response.read())
             return told
     except (ClientError, TimeoutError, asyncio.TimeoutError, ValueError):
         return None
@@ -128,6 +146,15 @@ class Page(View):
     async def get(self, request: Request) -> Response:
         """Return the page; it asks for ``/patients/`` by itself."""
         return self.html((resources.files("bp_faust") / "web" / "index.html").read_text("utf-8"))
+
+
+@app.page("/metrics", name="metrics")
+class Metrics(View):
+    """Tell Prometheus what this worker has done."""
+
+    async def get(self, request: Request) -> Response:
+        """Return the counters of this process, in Prometheus' text format."""
+        return self.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 @app.page("/livez", name="livez")

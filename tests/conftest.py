@@ -27,6 +27,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSession]:
         _session.stop()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the long suites be run at their whole length, from another seed."""
+    parser.addoption("--full", action="store_true", help="run the long form of tests/chaos")
+    parser.addoption("--seed", type=int, default=2026, help="what chance in tests/chaos is drawn from")
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Tell whether the long forms are to run."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """Give the seed of all chance."""
+    return int(request.config.getoption("--seed"))
+
+
 @pytest.fixture(scope="session")
 def kafka(stack: StackSession) -> str:
     """Give the address of a real Kafka broker, as host:port."""

@@ -17,7 +17,12 @@ DRAINED_SECONDS = 120.0
 
 async def wait_until_drained(settings: WorkerSettings, seconds: float = DRAINED_SECONDS) -> None:
     """Wait until every agent has committed all there is."""
-    topics = [settings.readings_topic, f"{settings.app_id}-readings", settings.anomalies_topic]
+    topics = [
+        settings.readings_topic,
+        f"{settings.app_id}-readings",
+        settings.anomalies_topic,
+        settings.dead_letters_topic,
+    ]
     deadline = time.monotonic() + seconds
     while True:
         behind = await uncommitted(settings.kafka, settings.app_id, topics)

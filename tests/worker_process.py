@@ -173,6 +173,11 @@ class WorkerProcess:
         with urllib.request.urlopen(self.url(path), timeout=15) as response:
             return json.load(response)
 
+    def text(self, path: str) -> str:
+        """Return the text of a path."""
+        with urllib.request.urlopen(self.url(path), timeout=15) as response:
+            return str(response.read().decode())
+
     def url(self, path: str) -> str:
         """Return the address of a path."""
         return f"http://127.0.0.1:{self.port}{path}"

@@ -33,12 +33,18 @@ def version_order(reading: Reading) -> tuple[float, float, int, float, int, int]
     """Return what orders the versions of one Observation, in whatever order they arrive.
 
     ``meta.versionId`` where it is a number, then ``meta.lastUpdated``, then the status's place in the life cycle, then
-    the time and place at which Kafka received it.
+    the time and place at which Kafka received it. A withdrawal with neither version nor time takes back all versions.
     """
     version = reading.version
     partition, offset = reading.position
+    if version is not None and version.isdecimal() and len(version) < 16:
+        number = float(version)
+    elif reading.status in _WITHDRAWN and reading.last_updated is None:
+        number = float("inf")
+    else:
+        number = -1.0
     return (
-        float(version) if version is not None and version.isdecimal() and len(version) < 16 else -1.0,
+        number,
         reading.last_updated if reading.last_updated is not None else float("-inf"),
         _STATUS_RANK.get(reading.status, 0),
         reading.received,
@@ -62,7 +68,7 @@ def step(
     time = reading.effective if reading.effective is not None else reading.received
     counted = reading.status not in _WITHDRAWN and "implausible" not in reading.flags
     anomaly_type = classify(systolic, diastolic) if counted else None
-    entry = Entry(systolic, diastolic, time, order, anomaly_type, counted)
+    entry = Entry(systolic, diastolic, time, order, anomaly_type, counted, reading.flags)
     identity = reading.observation_id or ""
     if known is not None:
         _uncount(state, known)
@@ -120,8 +126,11 @@ def _follow_latest(
 
 
 def _later(latest: Latest | None, identity: str, entry: Entry) -> Latest | None:
-    """Return the later of two readings; of two at the same time the one with the greater id, whatever came first."""
-    if not entry.counted:
+    """Return the later of two readings; of two at the same time the one with the greater id, whatever came first.
+
+    One from the future would stay the latest for as long as its clock is ahead.
+    """
+    if not entry.counted or "future" in entry.flags:
         return latest
     if latest is not None and (latest.time, latest.observation_id) > (entry.time, identity):
         return latest

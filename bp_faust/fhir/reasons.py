@@ -157,6 +157,9 @@ class Reason(str, Enum):
     )
 
 
+BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}
+
+
 def reason_table() -> str:
     """Return all reasons as a Markdown table: code, meaning, what the sender should do."""
     rows = [f"| `{reason.value}` | {reason.meaning} | {reason.remedy} |".replace("<", "&lt;") for reason in Reason]

@@ -15,7 +15,7 @@ from bp_faust.fhir.resources import validate
 from tests.kafka_client import read_all
 from tests.worker_process import WorkerSettings, free_port
 
-OURS = ["demo", "generate", "produce", "send", "stack", "worker"]
+OURS = ["demo", "dlq", "generate", "produce", "send", "stack", "worker"]
 
 
 def test_help_lists_our_commands_beside_fausts(settings: WorkerSettings) -> None:

@@ -1,0 +1,218 @@
+"""Add the command dlq: look at what was refused, and send it again."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import orjson
+from faust.cli import argument, option
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bp_faust.app import app, settings
+from bp_faust.clinical.state import timestamp
+from bp_faust.command import Command
+from bp_faust.dead_letter_topic import Filter, Found, read_letters, replay
+from bp_faust.fhir import parse
+from bp_faust.fhir.reasons import BY_CODE
+from bp_faust.input_files import InputFileError
+from bp_faust.models import Rejection
+from bp_faust.terminal import progress_bar
+from bp_faust.topics import dead_letters
+
+#: How much of a record `show` prints, in characters.
+_LONGEST_SHOWN = 20_000
+
+
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00")) if value is not None else None
+    except ValueError as exc:
+        raise click.BadParameter("write a time like 2026-07-01 or 2026-07-01T08:30:00+02:00") from exc
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+class dlq(Command):
+    """List, show, replay or export what was refused (the dead letters).
+
+    Examples: dlq list --reason unit-unknown; dlq show --at blood_pressure_readings/2/17; dlq replay --since 2026-07-01;
+    dlq export -o refused.ndjson. A replay twice over counts no reading twice.
+    """
+
+    options = [
+        argument("action", type=click.Choice(["list", "show", "replay", "export"])),
+        option("--reason", multiple=True, help="Only those with this reason code; may be given several times."),
+        option("--topic", help="Only those that came in on this topic."),
+        option("--at", help="Only the one that came in there, as topic/partition/offset."),
+        option(
+            "--since", callback=_moment, help="Only those that came in then or later; ISO 8601, in UTC unless it says."
+        ),
+        option("--until", callback=_moment, help="Only those that came in before then."),
+        option("--limit", type=click.IntRange(1), help="Only so many [default: for list and show 100, else all]."),
+        option("--output", "-o", help="The file that export writes [default: standard output]."),
+    ]
+
+    async def run(
+        self,
+        action: str,
+        reason: tuple[str, ...],
+        topic: str | None,
+        at: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        limit: int | None,
+        output: str | None,
+    ) -> None:
+        """Do what is asked."""
+        if output is not None and action != "export":
+            raise click.UsageError("--output is for export.", self.ctx)
+        wanted = Filter(frozenset(reason), topic, at, since, until)
+        if limit is None and action in {"list", "show"}:
+            limit = 100
+        with progress_bar(self.quiet) as bar:
+            task = bar.add_task("Reading", total=None)
+            letters = read_letters(
+                app,
+                dead_letters.get_topic_name(),
+                wanted,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+            chosen = _first(letters, limit)
+            if action == "replay":
+                told = f"{await replay(app, chosen)} records sent again"
+            elif action == "export":
+                told = f"{await self._export(chosen, output)} dead letters written"
+            else:
+                found = [one async for one in chosen]
+                told = ""
+        if action == "list":
+            self._list(found, limit)
+        elif action == "show":
+            for one in found:
+                self._show(one)
+            if not found:
+                raise InputFileError("There is no such dead letter.")
+        elif action == "replay" or output is not None:
+            self.say(told)
+
+    def _list(self, found: list[Found], limit: int | None) -> None:
+        if self.json:
+            self.say(orjson.dumps([_described(one) for one in found]).decode())
+            return
+        rows = []
+        for _, letter in found:
+            first = letter.rejections[0] if letter.rejections else Rejection("unknown", "", "")
+            more = f" (+{letter.rejected - 1})" if letter.rejected > 1 else ""
+            size = str(len(letter.value or b""))
+            rows.append((_when(letter.origin.timestamp), str(letter.origin), first.reason + more, first.path, size))
+        console = Console()
+        if not console.is_terminal:
+            for row in rows:
+                self.say("\t".join(row))
+            return
+        table = Table("received", "record", "reason", "where", "bytes", box=box.SIMPLE)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table if rows else "No dead letters.")
+        if len(rows) == limit:
+            console.print(f"The first {limit}; --limit shows more.")
+
+    def _show(self, found: Found) -> None:
+        """Print a letter whole, with what is wrong by the rules in force now."""
+        if self.json:
+            self.say(orjson.dumps({**_described(found), **_content(found)}, option=orjson.OPT_INDENT_2).decode())
+            return
+        place, letter = found
+        self.say(f"{letter.origin}, received {_when(letter.origin.timestamp)}, refused {_when(place.timestamp)}")
+        for rejection in letter.rejections:
+            self.say(f"  {rejection.reason} at {rejection.path}: {rejection.detail}")
+            if rejection.reason in BY_CODE:
+                self.say(f"    {BY_CODE[rejection.reason].remedy}")
+        if letter.origin.topic == settings.readings_topic:
+            outcomes = parse(letter.value or b"", settings.parse_options())
+            if not any(isinstance(outcome, Rejection) for outcome in outcomes):
+                self.say("  By the settings in force now it can be read: replay it.")
+        for name, content in letter.headers:
+            self.say(f"  header {name}: {content.decode(errors='replace')}")
+        if letter.key is not None:
+            self.say(f"  key: {letter.key.decode(errors='replace')}")
+        text = (letter.value or b"").decode(errors="replace")
+        self.say(text[:_LONGEST_SHOWN] + (" …" if len(text) > _LONGEST_SHOWN else ""))
+
+    async def _export(self, chosen: AsyncIterator[Found], output: str | None) -> int:
+        written = 0
+        with _opened(output) as file:
+            async for found in chosen:
+                file.write(orjson.dumps({**_described(found), **_content(found)}) + b"\n")
+                written += 1
+        return written
+
+
+async def _first(letters: AsyncIterator[Found], limit: int | None) -> AsyncIterator[Found]:
+    number = 0
+    async for found in letters:
+        number += 1
+        yield found
+        if number == limit:
+            return
+
+
+@contextlib.contextmanager
+def _opened(output: str | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with Path(output).open("wb") as file:
+            yield file
+    except OSError as exc:
+        raise InputFileError(f"{output} cannot be written ({exc.strerror}): choose another file with -o.") from exc
+
+
+def _when(milliseconds: int) -> str:
+    return timestamp(milliseconds / 1000)
+
+
+def _described(found: Found) -> dict[str, Any]:
+    place, letter = found
+    return {
+        "topic": letter.origin.topic,
+        "partition": letter.origin.partition,
+        "offset": letter.origin.offset,
+        "received": _when(letter.origin.timestamp),
+        "refused": _when(place.timestamp),
+        "reasons": [
+            {"reason": rejection.reason, "path": rejection.path, "detail": rejection.detail}
+            for rejection in letter.rejections
+        ],
+        "rejections": letter.rejected,
+        "bytes": len(letter.value or b""),
+    }
+
+
+def _content(found: Found) -> dict[str, Any]:
+    """Return key, value and headers as text, or in base64 where they are none."""
+    letter = found.letter
+    return {
+        "key": _text(letter.key),
+        "value": _text(letter.value),
+        "headers": [[name, _text(content)] for name, content in letter.headers],
+    }
+
+
+def _text(content: bytes | None) -> str | dict[str, str] | None:
+    if content is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}

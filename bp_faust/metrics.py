@@ -1,0 +1,13 @@
+"""Count what this worker does, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter
+
+from bp_faust.fhir import Reason
+
+READINGS = Counter("bp_faust_readings", "Readings that were read from records.")
+REFUSALS = Counter("bp_faust_refusals", "Refused records, and refused parts of records, by reason.", ["reason"])
+
+for _reason in Reason:  # so that a reason that never occurred is 0 rather than absent
+    REFUSALS.labels(_reason.value)

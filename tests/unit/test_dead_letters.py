@@ -1,0 +1,52 @@
+"""A dead letter keeps its record, and says where it came from however often it was replayed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bp_faust.dead_letters import (
+    MOST_REASONS,
+    Origin,
+    letter_headers,
+    origin_of,
+    read_letter,
+    replay_headers,
+)
+from bp_faust.models import Rejection
+
+ORIGIN = Origin("readings", 2, 17, 1_700_000_000_123)
+LATER = Origin("readings", 0, 900, 1_800_000_000_000)
+
+own_headers = st.lists(
+    st.tuples(st.text(max_size=9).filter(lambda name: not name.startswith("bp_faust.")), st.binary(max_size=9))
+)
+rejections = st.lists(
+    st.builds(Rejection, st.text(max_size=9), st.text(max_size=9), st.text(max_size=9)), min_size=1, max_size=30
+)
+
+
+@given(own_headers, rejections, st.none() | st.binary(), st.none() | st.binary())
+def test_a_letter_is_read_as_it_was_written(
+    headers: list[tuple[str, bytes]], found: list[Rejection], key: bytes | None, value: bytes | None
+) -> None:
+    letter = read_letter(LATER, key, value, letter_headers(ORIGIN, headers, found))
+    assert letter == (ORIGIN, found[:MOST_REASONS], len(found), key, value, headers)
+
+
+@given(own_headers, rejections)
+def test_a_replayed_record_comes_from_where_it_first_came_in(
+    headers: list[tuple[str, bytes]], found: list[Rejection]
+) -> None:
+    letter = read_letter(LATER, None, b"", letter_headers(ORIGIN, headers, found))
+    again = replay_headers(letter)
+    assert origin_of(LATER, again) == ORIGIN
+    refused_again = read_letter(LATER, None, b"", letter_headers(LATER, again, found))
+    assert refused_again == letter
+
+
+@given(st.lists(st.tuples(st.sampled_from(["bp_faust.topic", "bp_faust.offset", "bp_faust.rejections"]), st.binary())))
+def test_headers_that_others_wrote_do_no_harm(headers: list[tuple[str, bytes]]) -> None:
+    assert origin_of(LATER, headers) == LATER
+    assert read_letter(LATER, None, None, headers).rejections == []
+    letter_headers(LATER, headers, [Rejection("a", "b", "c")])
