@@ -22,7 +22,7 @@ class Index:
         answer = await self.client.options(ignore_status=404).indices.stats(index=self.name, metric="indexing")
         if "_all" not in answer:
             return 0
-        total: int = answer["_all"]["primaries"]["indexing"]["index_total"]
+        total: int = answer["_all"]["primaries"].get("indexing", {}).get("index_total", 0)
         return total
 
     async def wait_until_written(self, documents: int, seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import gc
 import os
@@ -20,7 +19,7 @@ from faust.web.drivers.aiohttp import Web
 from faust.worker import Worker
 from mode.utils.logging import get_logger
 
-from .batches import Batch, Effects, batch_of
+from .batches import Batch, Effects, WaitingBatches, batch_of
 from .broker import WantedTopic, ensure_topics, wait_for_broker
 from .errors import StateError
 from .recovery import ChangelogTableManager
@@ -42,6 +41,9 @@ _GARBAGE_THRESHOLDS = (50_000, 20, 20)
 
 #: What Faust's own option --datadir says where nobody gave it.
 _FAUST_DATADIR = "{conf.name}-data"
+
+#: How many records a batch holds at most where nothing else is set; without a bound memory has none.
+_RECORDS_IN_A_BATCH = 4000
 
 #: Compacted soon, so that rebuilding a table reads little that is outdated.
 _CHANGELOG_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "segment.ms": "600000"}
@@ -84,6 +86,7 @@ class App(faust.App):
         self.wanted_topics: list[WantedTopic] = []
         #: What made the worker stop, None while all is well.
         self.failure: BaseException | None = None
+        kwargs.setdefault("broker_max_poll_records", _RECORDS_IN_A_BATCH)
         super().__init__(
             *args,
             TableManager=ChangelogTableManager,
@@ -188,11 +191,11 @@ class App(faust.App):
             raise ValueError(f"Topic {name} has a transactional agent, which must be the only one.")
         self.batched_topics[name] += 1
 
-        queues: dict[TP, asyncio.Queue[Batch]] = {}
+        waiting: dict[TP, WaitingBatches] = {}
 
-        async def work_through(queue: asyncio.Queue[Batch]) -> None:
+        async def work_through(batches: WaitingBatches) -> None:
             while self.failure is None:
-                await self._work_on(await queue.get(), handle)
+                await self._work_on(await batches.get(), handle)
 
         # Partitions are worked on side by side, so that one's transaction does not wait for another's; within a
         # partition batches keep their order. How many wait is bounded by the consumer.
@@ -200,10 +203,12 @@ class App(faust.App):
         async def run(stream: StreamT[Any]) -> None:
             async for value in stream:
                 batch = batch_of(value)
-                if batch.tp not in queues:
-                    queues[batch.tp] = asyncio.Queue()
-                    self.add_future(work_through(queues[batch.tp]))
-                queues[batch.tp].put_nowait(batch)
+                if batch.tp not in waiting:
+                    waiting[batch.tp] = WaitingBatches(
+                        self.conf.broker_max_poll_records, self.conf.consumer_max_fetch_size
+                    )
+                    self.add_future(work_through(waiting[batch.tp]))
+                waiting[batch.tp].put(batch)
 
         del run.__wrapped__  # Faust asks the signature whether to hand over the stream
         return self.agent(topic, name=described.__name__)(run)

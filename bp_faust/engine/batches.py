@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -23,7 +25,7 @@ class Record(Protocol):
 class Batch:
     """Hold consecutive records of one partition, as they were fetched."""
 
-    __slots__ = ("finished", "generation", "partition", "records", "topic", "tp")
+    __slots__ = ("finished", "generation", "partition", "parts", "records", "size", "topic", "tp")
 
     def __init__(self, tp: TP, records: Sequence[Record], generation: int) -> None:
         self.tp = tp
@@ -32,16 +34,63 @@ class Batch:
         self.records = records
         #: The consumer group's generation in which it was fetched; work of an older generation must not be committed.
         self.generation = generation
+        #: How many bytes its values have.
+        self.size = sum([len(record.value or b"") for record in records])
         #: How many of the topic's agents are done with it.
         self.finished = 0
+        #: The batches, as they were fetched, that it is made of.
+        self.parts: Sequence[Batch] = (self,)
 
     @property
     def next_offset(self) -> int:
         """Return the offset at which reading goes on after this batch."""
         return self.records[-1].offset + 1
 
+    def followed_by(self, others: Sequence[Batch]) -> Batch:
+        """Return one batch of this one and those that follow it."""
+        if not others:
+            return self
+        parts = (self, *others)
+        joined = Batch(self.tp, [record for part in parts for record in part.records], self.generation)
+        joined.parts = parts
+        return joined
+
     def __repr__(self) -> str:
         return f"<Batch {self.topic}/{self.partition} {self.records[0].offset}..{self.records[-1].offset}>"
+
+
+class WaitingBatches:
+    """Hold the batches of one partition that wait for an agent.
+
+    Small ones that came while it was at work are handed over as one: a transaction takes its time, whatever is in it.
+    """
+
+    def __init__(self, most_records: int, most_bytes: int) -> None:
+        self._most_records = most_records
+        self._most_bytes = most_bytes
+        self._waiting: deque[Batch] = deque()
+        self._any = asyncio.Event()
+
+    def put(self, batch: Batch) -> None:
+        """Add a batch."""
+        self._waiting.append(batch)
+        self._any.set()
+
+    async def get(self) -> Batch:
+        """Return what waits, as far as it is of one generation and no larger than a batch may be."""
+        await self._any.wait()
+        waiting = self._waiting
+        first = waiting.popleft()
+        others: list[Batch] = []
+        records, size = len(first.records), first.size
+        while waiting and waiting[0].generation == first.generation:
+            records, size = records + len(waiting[0].records), size + waiting[0].size
+            if records > self._most_records or size > self._most_bytes:
+                break
+            others.append(waiting.popleft())
+        if not waiting:
+            self._any.clear()
+        return first.followed_by(others)
 
 
 class Effects:

@@ -84,7 +84,7 @@ class Transactions:
             acks="all",
             max_batch_size=_LARGEST_BYTES,
             # Kafka asks for a retry where the transaction before is still being written down.
-            retry_backoff_ms=20,
+            retry_backoff_ms=5,
             **client_settings(self.app),
         )
         await producer.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import AsyncIterator, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
@@ -19,8 +19,11 @@ from .batches import Batch
 if TYPE_CHECKING:
     from .application import App
 
-#: How many batches of a partition may wait or be at work: one at work, and the next one ready.
-BATCHES_IN_FLIGHT = 2
+#: How many full batches of a partition may wait or be at work: one at work, and the next one ready.
+FULL_BATCHES_IN_FLIGHT = 2
+
+#: How many batches that may be, however small they are.
+_MOST_IN_FLIGHT = 64
 
 #: How long to wait for records while some partition is full, in seconds: so soon is it asked again.
 _FULL_PARTITION_POLL = 0.01
@@ -104,7 +107,7 @@ class BatchConsumer(driver.Consumer):
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Fetch records; yield one message for a batch of a batched topic, and one a record of any other."""
+        """Fetch records; give each batch of a batched topic to its agents, and yield the records of any other."""
         records, _ = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
@@ -121,13 +124,14 @@ class BatchConsumer(driver.Consumer):
             if tp.topic in self.app.batched_topics:
                 batch = Batch(tp, fetched, generation)
                 self._in_flight[tp].append(batch)
-                messages = [self._batch_message(batch)]
-            else:
-                messages = [self._to_message(tp, record) for record in fetched]
-            for message in messages:
+                # Given to the agents' streams at once: Faust would go round the event loop thrice for each message.
+                await self.callback(self._batch_message(batch))
+                self._read_offset[tp] = batch.next_offset - 1
+                continue
+            for record in fetched:
                 if not self._is_current(generation):
                     return
-                yield tp, message
+                yield tp, self._to_message(tp, record)
 
     def _is_current(self, generation: int) -> bool:
         return self.flow_active and self.app.consumer_generation_id == generation
@@ -152,7 +156,7 @@ class BatchConsumer(driver.Consumer):
         self._fetch_generation = self.app.consumer_generation_id
         # A partition whose agent is behind is not fetched from, and holds nobody else up.
         if active_partitions is not None:
-            full = {tp for tp, batches in self._in_flight.items() if len(batches) >= BATCHES_IN_FLIGHT}
+            full = {tp for tp, batches in self._in_flight.items() if self._is_full(batches)}
             if full:
                 timeout = _FULL_PARTITION_POLL
                 active_partitions = active_partitions - full
@@ -161,9 +165,18 @@ class BatchConsumer(driver.Consumer):
                     return {}
         return await super()._getmany(active_partitions, timeout)
 
+    def _is_full(self, batches: Collection[Batch]) -> bool:
+        conf = self.app.conf
+        return (
+            len(batches) >= _MOST_IN_FLIGHT
+            or sum([len(batch.records) for batch in batches]) >= FULL_BATCHES_IN_FLIGHT * conf.broker_max_poll_records
+            or sum([batch.size for batch in batches]) >= FULL_BATCHES_IN_FLIGHT * conf.consumer_max_fetch_size
+        )
+
     def finish(self, batch: Batch) -> None:
         """Note that one more of its topic's agents is done with a batch."""
-        batch.finished += 1
+        for part in batch.parts:
+            part.finished += 1
         tp = batch.tp
         batches = self._in_flight[tp]
         while batches and batches[0].finished >= self.app.batched_topics[tp.topic]:
@@ -216,8 +229,8 @@ class BatchConsumer(driver.Consumer):
         """Leave Faust's livelock messages out: they count acknowledgements that batches do not have."""
 
     def in_flight(self, tps: Iterable[TP]) -> int:
-        """Return how many batches of these partitions wait or are at work."""
-        return sum(len(self._in_flight[tp]) for tp in tps if tp in self._in_flight)
+        """Return how many records of these partitions wait or are at work."""
+        return sum(len(batch.records) for tp in tps for batch in self._in_flight.get(tp, ()))
 
 
 class BatchTransport(driver.Transport):

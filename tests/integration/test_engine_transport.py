@@ -13,7 +13,7 @@ from faust.types import TP
 
 from bp_faust.engine.application import App
 from bp_faust.engine.batches import Batch
-from bp_faust.engine.transport import BATCHES_IN_FLIGHT
+from bp_faust.engine.transport import FULL_BATCHES_IN_FLIGHT
 from tests.kafka_client import committed_offsets, create_topic, produce
 from tests.worker_process import WorkerSettings
 
@@ -149,21 +149,40 @@ async def test_nothing_is_committed_past_an_unfinished_batch_of_one_of_several_a
     assert running.values("slow") == running.values("quick")
 
 
-async def test_a_slow_partition_holds_no_other_up_and_few_batches_wait(running: Running) -> None:
+async def test_a_slow_partition_holds_no_other_up_and_little_waits(settings: WorkerSettings, tmp_path: Path) -> None:
+    await create_topic(settings.kafka, settings.readings_topic, 2)
+    running = Running(settings, tmp_path, broker_max_poll_records=5)
     running.add_agent("gated", open_gate=False)
     await running.start()
-    topic = running.settings.readings_topic
+    try:
+        topic = settings.readings_topic
+        await produce(settings.kafka, topic, [b"%d" % number for number in range(50)], partition=0)
+        full = TP(topic, 0)
+        most = FULL_BATCHES_IN_FLIGHT * 5
+        await until(lambda: running.app.consumer.in_flight([full]) == most, "the partition to fill")
+        await produce(settings.kafka, topic, [b"other"], partition=1)
+        await until(lambda: running.app.consumer.in_flight([TP(topic, 1)]) == 1, "the other partition's batch")
+        assert running.app.consumer.in_flight([full]) == most
+        running.gates["gated"].set()
+        await running.until_committed(0, 50)
+        await running.until_committed(1, 1)
+        assert running.values("gated", 0) == [b"%d" % number for number in range(50)]
+    finally:
+        await running.app.stop()
+
+
+async def test_what_comes_while_an_agent_works_is_one_batch_for_it(running: Running) -> None:
+    running.add_agent("gated", open_gate=False)
+    await running.start()
     for number in range(10):
-        await produce(running.settings.kafka, topic, [b"%d" % number], partition=0)
-    full = TP(topic, 0)
-    await until(lambda: running.app.consumer.in_flight([full]) == BATCHES_IN_FLIGHT, "the partition to fill")
-    await produce(running.settings.kafka, topic, [b"other"], partition=1)
-    await until(lambda: running.app.consumer.in_flight([TP(topic, 1)]) == 1, "the other partition's batch")
-    assert running.app.consumer.in_flight([full]) == BATCHES_IN_FLIGHT
+        await produce(running.settings.kafka, running.settings.readings_topic, [b"%d" % number], partition=0)
+    tp = TP(running.settings.readings_topic, 0)
+    await until(lambda: running.app.consumer.in_flight([tp]) == 10, "all records")
+    first = len(running.values("gated"))
     running.gates["gated"].set()
     await running.until_committed(0, 10)
-    await running.until_committed(1, 1)
-    assert running.values("gated", 0) == [b"%d" % number for number in range(10)]
+    assert running.values("gated") == [b"%d" % number for number in range(10)]
+    assert [len(batch.records) for batch in running.seen["gated"]] == [first, 10 - first]
 
 
 async def test_after_an_error_nothing_more_is_committed_and_the_app_stops(
