@@ -159,8 +159,8 @@ class StateStore(SerializedStore[str, Any]):
         options.set_keep_log_file_num(2)
         table = BlockBasedOptions()
         table.set_block_cache(self._block_cache)
+        # Filters and indexes stay in memory, about 2 bytes a key: in the block cache they would push data out.
         table.set_bloom_filter(10, False)
-        table.set_cache_index_and_filter_blocks(True)
         options.set_block_based_table_factory(table)
         return options
 
