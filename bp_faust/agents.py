@@ -201,9 +201,14 @@ async def index(batch: Batch) -> None:
         documents.append(Document(sink.index, document_id(anomaly.patient_id, anomaly.observation_id), version, source))
     for refused in await sink.write(documents):
         letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
+    sent = []
     for record, reason, detail in letters:
         headers = letter_headers(_here(batch, record), record.headers, [Rejection(reason, "", detail)])
-        await (await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition))
+        sent.append(
+            await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition)
+        )
+    for stored in sent:
+        await stored
 
 
 def _here(batch: Batch, record: Record) -> Origin:
