@@ -60,8 +60,11 @@ def intake(batch: Batch, effects: Effects) -> None:
             if isinstance(outcome, Rejection):
                 rejections.append(outcome)
                 continue
-            if outcome.flags and not settings.set_implausible_aside:
-                outcome.flags = tuple(flag for flag in outcome.flags if flag != fhir.flags.IMPLAUSIBLE)
+            if fhir.flags.IMPLAUSIBLE in outcome.flags:
+                if settings.set_implausible_aside:
+                    metrics.IMPLAUSIBLE.inc()
+                else:
+                    outcome.flags = tuple(flag for flag in outcome.flags if flag != fhir.flags.IMPLAUSIBLE)
             outcome.received = origin.timestamp / 1000
             if outcome.effective is not None:
                 outcome.flags += fhir.time_flags(outcome.effective, outcome.received)

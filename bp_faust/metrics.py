@@ -7,6 +7,7 @@ from prometheus_client import Counter
 from bp_faust.fhir import Reason
 
 READINGS = Counter("bp_faust_readings", "Readings that were read from records.")
+IMPLAUSIBLE = Counter("bp_faust_implausible_readings", "Readings among them that were set aside as implausible.")
 REFUSALS = Counter("bp_faust_refusals", "Refused records, and refused parts of records, by reason.", ["reason"])
 
 for _reason in Reason:  # so that a reason that never occurred is 0 rather than absent

@@ -97,9 +97,10 @@ class Settings(BaseSettings):
         (10.0, 330.0), description="Between which diastolic pressures, in mmHg, a reading is plausible."
     )
     set_implausible_aside: bool = Field(
-        False,
+        True,
         description="Whether readings outside those limits, or whose systolic pressure is not above the diastolic one, "
-        "are neither counted nor alarmed; the seed judges them like any other.",
+        "are kept as implausible, neither counted nor alarmed; with `false` they are judged like any other, as in the "
+        "seed.",
     )
     validation: Validation = Field(
         "rejects",

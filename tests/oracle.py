@@ -72,7 +72,9 @@ def values(found: dict[str, Any]) -> tuple[float, float]:
 
 
 def anomaly_type(systolic: float, diastolic: float) -> str | None:
-    """Return the seed's verdict."""
+    """Return the seed's verdict; there is none on what is implausible, as no heart beats with it."""
+    if systolic <= diastolic:
+        return None
     if systolic > 140 or diastolic > 90:
         return "Hypertension"
     if systolic < 90 or diastolic < 60:

@@ -21,6 +21,8 @@ def with_sink(names: Names) -> Mapping[str, str]:
         BP_FAUST_ELASTICSEARCH_URL=names.elasticsearch,
         BP_FAUST_ELASTICSEARCH_INDEX=names.index,
         BP_FAUST_SIMULATION_INTERVAL="0",
+        # The others judge all readings, as the seed does.
+        BP_FAUST_SET_IMPLAUSIBLE_ASIDE="false",
         BP_FAUST_DATADIR=str(names.directory),
         BP_FAUST_WEB_PORT=str(free_port()),
     )

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests import oracle
@@ -159,3 +160,27 @@ async def test_a_correction_replaces_and_a_withdrawal_removes_count_and_document
     assert table_counts(worker) == {"p": {"Hypotension": 1}}
     found = await documents(settings)
     assert [(document["observation_id"], document["anomaly_type"]) for document in found] == [("a", "Hypotension")]
+
+
+@pytest.mark.parametrize(
+    ("aside", "readings", "implausible", "found"),
+    [("true", 1, 3, {}), ("false", 4, 0, {"Hypertension": 3})],
+)
+async def test_what_no_living_person_has_is_kept_apart_unless_it_is_to_be_judged(
+    settings: WorkerSettings,
+    start_worker: StartWorker,
+    aside: str,
+    readings: int,
+    implausible: int,
+    found: dict[str, int],
+) -> None:
+    worker = start_worker(BP_FAUST_SET_IMPLAUSIBLE_ASIDE=aside)
+    pressures = [(120, 80), (500, 80), (200, 5), (95, 110)]
+    await produce(settings.kafka, settings.readings_topic, [oracle.envelope("p", *values) for values in pressures])
+    await wait_until_drained(settings)
+    patient = worker.get("/patients/p/")
+    assert (patient["readings"], patient["implausible"], patient["anomalies"]) == (readings, implausible, found)
+    assert sorted(reading["systolic_pressure"] for reading in patient["latest_readings"]) == [95, 120, 200, 500]
+    assert sum("implausible" in reading["flags"] for reading in patient["latest_readings"]) == implausible
+    assert len(await documents(settings)) == sum(found.values())
+    assert await read_all(settings.kafka, settings.dead_letters_topic) == []
