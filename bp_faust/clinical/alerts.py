@@ -1,0 +1,289 @@
+"""Follow a patient's alerts: what a set of readings makes of them, in whatever order the readings came.
+
+An alert is a fold over the patient's readings in the order of their own times. A reading that comes late is put where
+it belongs and the fold is made again from there, so that the same readings always end in the same alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bp_faust.clinical.policy import AlertRules, Direction, Finding
+
+Status = Literal["open", "escalated", "acknowledged", "resolved"]
+
+#: How many readings can come late, or be taken back, without all of a patient's readings being looked at again.
+RECENT = 16
+
+_HOUR = 3600.0
+
+
+class Grade(Struct, array_like=True, frozen=True, gc=False):
+    """Hold what an alert would be about: the gravest finding of a direction that may open one."""
+
+    rule: str
+    #: The place in ``policy.SEVERITIES``.
+    severity: int
+    at_once: bool
+
+
+class Seen(Struct, array_like=True, frozen=True, gc=False):
+    """Hold a reading as far as alerts ask for it."""
+
+    time: float
+    identity: str
+    high: Grade | None = None
+    low: Grade | None = None
+
+
+class Alert(Struct, array_like=True, frozen=True, gc=False):
+    """Hold an alert as it stands."""
+
+    alert_id: str
+    direction: Direction
+    status: Status
+    rule: str
+    severity: int
+    #: The time of the reading that opened it, in seconds since 1970.
+    opened: float
+    #: The time of the reading that last changed its status.
+    changed: float
+    #: The Observation that last changed it.
+    changed_by: str
+    #: How many readings in a row were without the finding.
+    clear: int = 0
+
+
+class Track(Struct, array_like=True, frozen=True, gc=False):
+    """Hold what the next reading's meaning depends on, for pressures too high or too low."""
+
+    #: The alert that is not resolved.
+    alert: Alert | None = None
+    #: The last one that is.
+    resolved: Alert | None = None
+    #: The times of the last readings, each with whether it had a finding.
+    window: tuple[tuple[float, bool], ...] = ()
+
+
+class Tracks(Struct, array_like=True, frozen=True, gc=False):
+    """Hold both directions' tracks."""
+
+    high: Track = Track()
+    low: Track = Track()
+
+
+class Alerting(Struct, array_like=True, frozen=True, gc=False):
+    """Hold a patient's alerts, and the last readings so that a late one finds its place."""
+
+    #: What all readings but the recent ones make.
+    base: Tracks = Tracks()
+    #: The last readings, in order.
+    recent: tuple[Seen, ...] = ()
+    #: What all of them make.
+    current: Tracks = Tracks()
+    #: Whether there are readings before the recent ones.
+    has_older: bool = False
+
+
+class Transition(Struct, frozen=True, gc=False):
+    """Hold that an alert is now something else, and why where the readings do not say it."""
+
+    alert: Alert
+    reason: str | None = None
+
+
+#: Since when, in seconds since 1970, an alert is acknowledged.
+Acknowledged = Mapping[str, float]
+
+
+def grades(findings: Iterable[Finding]) -> tuple[Grade | None, Grade | None]:
+    """Return what alerts would be about, for pressures too high and too low; findings are the gravest first."""
+    found: dict[str, Grade] = {}
+    for finding in findings:
+        if finding.alert_rule != "never" and finding.direction not in found:
+            severity = _SEVERITY_RANK[finding.severity]
+            found[finding.direction] = Grade(finding.rule, severity, finding.alert_rule == "at-once")
+    return found.get("high"), found.get("low")
+
+
+_SEVERITY_RANK = {"none": 0, "mild": 1, "moderate": 2, "severe": 3}
+
+
+def follow(
+    alerting: Alerting,
+    patient_id: str,
+    changes: Mapping[str, tuple[Seen | None, Seen | None]],
+    rules: AlertRules,
+    acknowledged: Acknowledged,
+    all_seen: Callable[[], Iterable[Seen]],
+) -> tuple[Alerting, list[Transition]]:
+    """Return a patient's alerts after some readings changed, and what that changed.
+
+    ``changes`` holds for each Observation's id what was seen of it before and what is now. ``all_seen`` gives all
+    readings as they are after the changes; it is only asked where what changed lies further back than the recent ones.
+    """
+    new = sorted((now for before, now in changes.values() if now is not None and before is None), key=_place)
+    taken_back = {before.identity for before, now in changes.values() if before is not None and now != before}
+    if not taken_back and (not new or not alerting.recent or _place(new[0]) > _place(alerting.recent[-1])):
+        transitions: list[Transition] = []
+        current = _fold(alerting.current, patient_id, new, rules, acknowledged, transitions)
+        seen = [*alerting.recent, *new]
+        return _settle(alerting.base, seen, alerting.has_older, current, patient_id, rules, acknowledged), transitions
+    changed = [pair for pair in changes.values() if pair[0] != pair[1]]
+    if not alerting.has_older or (not taken_back and _place(new[0]) > _place(alerting.recent[0])):
+        base, has_older, before = alerting.base, alerting.has_older, list(alerting.recent)
+        kept = [seen for seen in before if seen.identity not in taken_back]
+        after = sorted([*kept, *(now for _, now in changed if now is not None)], key=_place)
+    else:
+        base, has_older = Tracks(), False
+        after = sorted(all_seen(), key=_place)
+        touched = {seen.identity for pair in changed for seen in pair if seen is not None}
+        kept = [seen for seen in after if seen.identity not in touched]
+        before = sorted([*kept, *(was for was, _ in changed if was is not None)], key=_place)
+    told: list[Transition] = []
+    _fold(base, patient_id, before, rules, acknowledged, told)
+    to_tell: list[Transition] = []
+    current = _fold(base, patient_id, after, rules, acknowledged, to_tell)
+    return (
+        _settle(base, after, has_older, current, patient_id, rules, acknowledged),
+        _differences(told, to_tell),
+    )
+
+
+def _place(seen: Seen) -> tuple[float, str]:
+    return seen.time, seen.identity
+
+
+def _settle(
+    base: Tracks,
+    seen: Sequence[Seen],
+    has_older: bool,
+    current: Tracks,
+    patient_id: str,
+    rules: AlertRules,
+    acknowledged: Acknowledged,
+) -> Alerting:
+    past = len(seen) - RECENT
+    if past > 0:
+        base = _fold(base, patient_id, seen[:past], rules, acknowledged, [])
+        return Alerting(base, tuple(seen[past:]), current, True)
+    return Alerting(base, tuple(seen), current, has_older)
+
+
+def _fold(
+    tracks: Tracks,
+    patient_id: str,
+    seen: Iterable[Seen],
+    rules: AlertRules,
+    acknowledged: Acknowledged,
+    transitions: list[Transition],
+) -> Tracks:
+    high, low = tracks.high, tracks.low
+    for one in seen:
+        high = _step(high, "high", one.high, patient_id, one, rules, acknowledged, transitions)
+        low = _step(low, "low", one.low, patient_id, one, rules, acknowledged, transitions)
+    return Tracks(high, low)
+
+
+def _step(
+    track: Track,
+    direction: Direction,
+    grade: Grade | None,
+    patient_id: str,
+    seen: Seen,
+    rules: AlertRules,
+    acknowledged: Acknowledged,
+    transitions: list[Transition],
+) -> Track:
+    alert = track.alert
+    if grade is None and alert is None and not track.window:
+        return track
+    # Readings without a finding count where they stand between readings with one, and nowhere else.
+    window = (*track.window, (seen.time, grade is not None))[-rules.of :]
+    while window and not window[0][1]:
+        window = window[1:]
+    if alert is None:
+        if grade is None or not _is_confirmed(grade, window, rules):
+            return Track(None, track.resolved, window)
+        last = track.resolved
+        if last is not None and last.rule == grade.rule and seen.time < last.changed + rules.cooldown_hours * _HOUR:
+            if not grade.at_once:
+                return Track(None, last, window)
+            alert = replace(last, status="open", changed=seen.time, changed_by=seen.identity, clear=0)
+        else:
+            alert = Alert(
+                _alert_id(patient_id, direction, seen.identity),
+                direction,
+                "open",
+                grade.rule,
+                grade.severity,
+                seen.time,
+                seen.time,
+                seen.identity,
+            )
+        transitions.append(Transition(alert))
+        return Track(alert, last, window)
+    if grade is None:
+        alert = replace(alert, clear=alert.clear + 1)
+        if alert.clear < rules.resolve_after:
+            return Track(alert, track.resolved, window)
+        alert = replace(alert, status="resolved", changed=seen.time, changed_by=seen.identity)
+        transitions.append(Transition(alert))
+        return Track(None, alert, ())
+    graver = grade.severity > alert.severity
+    if graver or _is_overdue(alert, seen.time, rules, acknowledged):
+        alert = replace(
+            alert,
+            status="escalated",
+            rule=grade.rule if graver else alert.rule,
+            severity=max(grade.severity, alert.severity),
+            changed=seen.time,
+            changed_by=seen.identity,
+            clear=0,
+        )
+        transitions.append(Transition(alert))
+    elif alert.clear:
+        alert = replace(alert, clear=0)
+    return Track(alert, track.resolved, window)
+
+
+def _is_confirmed(grade: Grade, window: Sequence[tuple[float, bool]], rules: AlertRules) -> bool:
+    if grade.at_once:
+        return True
+    since = window[-1][0] - rules.within_hours * _HOUR
+    return sum(found for time, found in window if time >= since) >= rules.readings
+
+
+def _is_overdue(alert: Alert, time: float, rules: AlertRules, acknowledged: Acknowledged) -> bool:
+    if alert.status != "open" or time < alert.changed + rules.escalate_after_hours * _HOUR:
+        return False
+    return alert.alert_id not in acknowledged or acknowledged[alert.alert_id] > time
+
+
+def _alert_id(patient_id: str, direction: Direction, identity: str) -> str:
+    return blake2b(f"{patient_id}\0{direction}\0{identity}".encode(), digest_size=16).hexdigest()
+
+
+def _differences(was: Sequence[Transition], now: Sequence[Transition]) -> list[Transition]:
+    """Return what to tell those who know of other transitions: of each alert, what it now is comes last."""
+    known = set(was)
+    last_was = {transition.alert.alert_id: transition for transition in was}
+    of_alerts: dict[str, list[Transition]] = {}
+    for transition in now:
+        of_alerts.setdefault(transition.alert.alert_id, []).append(transition)
+    found = []
+    for alert_id, transitions in of_alerts.items():
+        to_tell = [transition for transition in transitions if transition not in known]
+        if to_tell or last_was.get(alert_id) != transitions[-1]:
+            found += to_tell
+            if not to_tell or to_tell[-1] != transitions[-1]:
+                found.append(transitions[-1])
+    for alert_id, last in last_was.items():
+        if alert_id not in of_alerts and last.alert.status != "resolved":
+            found.append(Transition(replace(last.alert, status="resolved"), "withdrawn"))
+    return found
