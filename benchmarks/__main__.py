@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,30 +63,36 @@ def main(
     if short:
         records, repeats = 20_000, 1
     chosen = sections or (_SHORT if short else tuple(SECTIONS))
+    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    rule = " ".join((measuring.__doc__ or "").partition("\n\n")[2].split())
+    data = Dataset(records, throughput.PATIENTS).describe()
+    answers: dict[str, Answer] = {}
+    failures: dict[str, Exception] = {}
     directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
         with _servers(directory, kafka, elasticsearch) as (broker, node), _progress() as say:
             described = machine.describe(kafka or "the local stack's own", elasticsearch or "the local stack's own")
             bench = Bench(broker, node, records, repeats, short, say, directory)
-            answers = asyncio.run(_answers(bench, chosen))
+            for name in chosen:
+                try:
+                    answers[name] = asyncio.run(SECTIONS[name].answer(bench))
+                except Exception as exc:  # what the other sections measured is not to be lost
+                    traceback.print_exc()
+                    failures[name] = exc
+                report.write(output, answers, described, command, rule, data)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
-    rule = " ".join((measuring.__doc__ or "").partition("\n\n")[2].split())
-    data = Dataset(records, throughput.PATIENTS).describe()
-    path = report.write(output, answers, described, command, rule, data)
     if "throughput" in answers:
         from benchmarks import plot
 
         plot.draw(answers["throughput"], output / "plot.png")
+    path = report.write(output, answers, described, command, rule, data)
     click.echo(path.read_text())
     click.echo(f"Written to {path}")
+    if failures:
+        raise click.ClickException("; ".join(f"{name} was not measured: {exc}" for name, exc in failures.items()))
     if not all(answer.complete for answer in answers.values()):
         raise click.ClickException("Some contender did not tell of every anomaly once: see the notes in the report.")
-
-
-async def _answers(bench: Bench, chosen: tuple[str, ...]) -> dict[str, Answer]:
-    return {name: await SECTIONS[name].answer(bench) for name in chosen}
 
 
 @contextlib.contextmanager

@@ -161,13 +161,14 @@ async def _watching(*watchers: Coroutine[Any, Any, None]) -> AsyncIterator[None]
     tasks = [asyncio.create_task(watcher) for watcher in watchers]
     try:
         yield
-        for task in tasks:
-            if task.done():
-                task.result()
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        # Who stopped watching is why something was not seen.
+        for reason in ended:
+            if isinstance(reason, Exception):
+                raise reason
 
 
 async def _watch_topic(run: Run, sightings: _Sightings) -> None:
