@@ -3,7 +3,16 @@
 None of it can form a cycle, so the garbage collector need not look at it (``gc=False``).
 """
 
+from __future__ import annotations
+
+from typing import Literal
+
 from msgspec import Struct
+
+#: What an alert is about: pressures too high, too low, or missing.
+Direction = Literal["high", "low", "missing"]
+Status = Literal["open", "escalated", "acknowledged", "resolved"]
+MeasurementSetting = Literal["office", "home"]
 
 
 class Reading(Struct, array_like=True, gc=False):
@@ -43,6 +52,73 @@ class Rejection(Struct, frozen=True):
     path: str
     #: One sentence for the sender; never holds the record's own content.
     detail: str
+
+
+class Grade(Struct, array_like=True, frozen=True, gc=False):
+    """Hold what an alert would be about: the gravest finding of a direction that may open one."""
+
+    rule: str
+    #: The place in ``clinical.policy.SEVERITIES``.
+    severity: int
+    at_once: bool
+
+
+class Seen(Struct, array_like=True, frozen=True, gc=False):
+    """Hold a reading as far as alerts ask for it."""
+
+    time: float
+    identity: str
+    high: Grade | None = None
+    low: Grade | None = None
+
+
+class Alert(Struct, array_like=True, frozen=True, gc=False):
+    """Hold an alert as it stands."""
+
+    alert_id: str
+    direction: Direction
+    status: Status
+    rule: str
+    severity: int
+    #: The time of the reading that opened it, in seconds since 1970.
+    opened: float
+    #: The time of the reading that last changed its status.
+    changed: float
+    #: The Observation that last changed it.
+    changed_by: str
+    #: How many readings in a row were without the finding.
+    clear: int = 0
+
+
+class Track(Struct, array_like=True, frozen=True, gc=False):
+    """Hold what the next reading's meaning depends on, for pressures too high or too low."""
+
+    #: The alert that is not resolved.
+    alert: Alert | None = None
+    #: The last one that is.
+    resolved: Alert | None = None
+    #: The times of the last readings, each with whether it had a finding.
+    window: tuple[tuple[float, bool], ...] = ()
+
+
+class Tracks(Struct, array_like=True, frozen=True, gc=False):
+    """Hold both directions' tracks."""
+
+    high: Track = Track()
+    low: Track = Track()
+
+
+class Alerting(Struct, array_like=True, frozen=True, gc=False):
+    """Hold a patient's alerts, and the last readings so that a late one finds its place."""
+
+    #: What all readings but the recent ones make.
+    base: Tracks = Tracks()
+    #: The last readings, in order.
+    recent: tuple[Seen, ...] = ()
+    #: What all of them make.
+    current: Tracks = Tracks()
+    #: Whether there are readings before the recent ones.
+    has_older: bool = False
 
 
 class Entry(Struct, array_like=True, gc=False):

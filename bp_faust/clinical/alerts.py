@@ -8,86 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bp_faust.clinical.policy import AlertRules, Direction, Finding
-
-Status = Literal["open", "escalated", "acknowledged", "resolved"]
+from bp_faust.clinical.policy import SEVERITIES, AlertRules, Finding
+from bp_faust.models import Alert, Alerting, Direction, Grade, Seen, Track, Tracks
 
 #: How many readings can come late, or be taken back, without all of a patient's readings being looked at again.
 RECENT = 16
 
 _HOUR = 3600.0
-
-
-class Grade(Struct, array_like=True, frozen=True, gc=False):
-    """Hold what an alert would be about: the gravest finding of a direction that may open one."""
-
-    rule: str
-    #: The place in ``policy.SEVERITIES``.
-    severity: int
-    at_once: bool
-
-
-class Seen(Struct, array_like=True, frozen=True, gc=False):
-    """Hold a reading as far as alerts ask for it."""
-
-    time: float
-    identity: str
-    high: Grade | None = None
-    low: Grade | None = None
-
-
-class Alert(Struct, array_like=True, frozen=True, gc=False):
-    """Hold an alert as it stands."""
-
-    alert_id: str
-    direction: Direction
-    status: Status
-    rule: str
-    severity: int
-    #: The time of the reading that opened it, in seconds since 1970.
-    opened: float
-    #: The time of the reading that last changed its status.
-    changed: float
-    #: The Observation that last changed it.
-    changed_by: str
-    #: How many readings in a row were without the finding.
-    clear: int = 0
-
-
-class Track(Struct, array_like=True, frozen=True, gc=False):
-    """Hold what the next reading's meaning depends on, for pressures too high or too low."""
-
-    #: The alert that is not resolved.
-    alert: Alert | None = None
-    #: The last one that is.
-    resolved: Alert | None = None
-    #: The times of the last readings, each with whether it had a finding.
-    window: tuple[tuple[float, bool], ...] = ()
-
-
-class Tracks(Struct, array_like=True, frozen=True, gc=False):
-    """Hold both directions' tracks."""
-
-    high: Track = Track()
-    low: Track = Track()
-
-
-class Alerting(Struct, array_like=True, frozen=True, gc=False):
-    """Hold a patient's alerts, and the last readings so that a late one finds its place."""
-
-    #: What all readings but the recent ones make.
-    base: Tracks = Tracks()
-    #: The last readings, in order.
-    recent: tuple[Seen, ...] = ()
-    #: What all of them make.
-    current: Tracks = Tracks()
-    #: Whether there are readings before the recent ones.
-    has_older: bool = False
 
 
 class Transition(Struct, frozen=True, gc=False):
@@ -106,12 +37,9 @@ def grades(findings: Iterable[Finding]) -> tuple[Grade | None, Grade | None]:
     found: dict[str, Grade] = {}
     for finding in findings:
         if finding.alert_rule != "never" and finding.direction not in found:
-            severity = _SEVERITY_RANK[finding.severity]
+            severity = SEVERITIES.index(finding.severity)
             found[finding.direction] = Grade(finding.rule, severity, finding.alert_rule == "at-once")
     return found.get("high"), found.get("low")
-
-
-_SEVERITY_RANK = {"none": 0, "mild": 1, "moderate": 2, "severe": 3}
 
 
 def follow(

@@ -12,11 +12,11 @@ from typing import Literal
 import msgspec
 import yaml
 
+from bp_faust.models import Direction, MeasurementSetting
+
 Severity = Literal["none", "mild", "moderate", "severe"]
-MeasurementSetting = Literal["office", "home"]
 AlertRule = Literal["at-once", "confirmed", "never"]
 Pressure = Literal["systolic", "diastolic"]
-Direction = Literal["high", "low"]
 
 #: From the least to the most.
 SEVERITIES: tuple[Severity, ...] = ("none", "mild", "moderate", "severe")

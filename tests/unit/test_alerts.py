@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bp_faust.clinical.alerts import RECENT, Alerting, Grade, Seen, Transition, follow
+from bp_faust.clinical.alerts import RECENT, Transition, follow
 from bp_faust.clinical.policy import AlertRules
+from bp_faust.models import Alerting, Grade, Seen
 
 HOUR = 3600.0
 RULES = AlertRules(readings=2, of=3, within_hours=24, resolve_after=2, cooldown_hours=24, escalate_after_hours=12)
