@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 
 import msgspec
 
 from bp_faust import fhir, metrics
 from bp_faust.app import app, settings
-from bp_faust.clinical.state import step
-from bp_faust.dead_letters import Header, Origin, letter_headers, origin_of, read_letter
+from bp_faust.dead_letters import Origin, letter_headers, origin_of, read_letter
 from bp_faust.engine.batches import Batch, Effects, Record
 from bp_faust.engine.partitioner import partition_of
-from bp_faust.models import Anomaly, Entry, PatientState, Reading, Rejection
+from bp_faust.models import Anomaly, Reading, Rejection
+from bp_faust.patient_batch import PatientBatch
+from bp_faust.patient_settings import PatientSettingsError, read_setting
 from bp_faust.search.client import connect
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import AnomalySink, document_id
-from bp_faust.tables import (
-    entries,
-    observation_of,
-    patient_key,
-    patient_states,
-    patients,
-    reading_key,
-    reading_prefix,
-    reason_key,
-    refusal_counts,
-    refusals,
-    refused_up_to_key,
-)
-from bp_faust.topics import anomalies, dead_letters, patient_readings, reading_batches, readings
+from bp_faust.settings import read_judges
+from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
+from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
+from bp_faust.topics import anomalies, dead_letters, patient_readings, patient_settings, reading_batches, readings
 
 #: How many readings a record of our own topic holds at most: about 50 kB.
 _READINGS_PER_RECORD = 500
@@ -40,10 +30,10 @@ _READINGS_PER_RECORD = 500
 #: How many refused records of a batch fhir.resources explains at most: it takes longer than all else.
 _MOST_EXPLAINED = 50
 
+_judges = read_judges(settings)
 _PARSE_OPTIONS = settings.parse_options()
 _UNEXPLAINED = replace(_PARSE_OPTIONS, validation="off") if _PARSE_OPTIONS.validation == "rejects" else _PARSE_OPTIONS
 
-_encode_anomaly = msgspec.json.Encoder().encode
 _decode_anomaly = msgspec.json.Decoder(Anomaly).decode
 
 
@@ -94,47 +84,42 @@ def intake(batch: Batch, effects: Effects) -> None:
 @app.transactional_agent(patient_readings, table=patients)
 def monitor(batch: Batch, effects: Effects) -> None:
     """Count each reading once, in its patient's state, and tell what is wrong."""
-    store = patients.store
-    found = [reading for record in batch.records for reading in reading_batches.decode(record.value or b"")]
-    patient_keys = {
-        patient_id: patient_key(patient_id) for patient_id in dict.fromkeys(reading.patient_id for reading in found)
-    }
-    reading_keys = [reading_key(reading.patient_id, reading.observation_id or "") for reading in found]
-    state_values = store.get_many(batch.partition, list(patient_keys.values()))
-    states = {
-        patient_id: patient_states.decode(value) if value is not None else PatientState()
-        for patient_id, value in zip(patient_keys, state_values, strict=True)
-    }
-    known = {
-        key: entries.decode(value)
-        for key, value in zip(reading_keys, store.get_many(batch.partition, reading_keys), strict=True)
-        if value is not None
-    }
-    changed: dict[bytes, Entry] = {}
-
-    def of_patient(patient_id: str) -> Iterable[tuple[str, Entry]]:
-        prefix = reading_prefix(patient_id)
-        stored = {key: entries.decode(value) for key, value in store.scan(batch.partition, prefix)}
-        stored.update((key, entry) for key, entry in changed.items() if key.startswith(prefix))
-        return ((observation_of(key, prefix), entry) for key, entry in stored.items())
-
-    told: list[tuple[bytes, bytes, list[Header]]] = []
-    for reading, key in zip(found, reading_keys, strict=True):
-        stepped = step(states[reading.patient_id], known.get(key), reading, of_patient)
-        if stepped is None:
+    found: dict[str, list[Reading]] = defaultdict(list)
+    told: list[Signal] = []
+    for record in batch.records:
+        if record.key == SIGNAL_KEY:
+            told.append(signals.decode(record.value or b""))
             continue
-        entry, anomaly = stepped
-        known[key] = changed[key] = entry
-        effects.changes[patient_keys[reading.patient_id]] = None
-        if anomaly is not None:
-            told.append((reading.patient_id.encode(), _encode_anomaly(anomaly), []))
+        for reading in reading_batches.decode(record.value or b""):
+            found[reading.patient_id].append(reading)
+    known = PatientBatch(batch.partition, _judges, settings.retention_days * 86_400.0)
+    known.load(found)
     if told:
-        effects.send_all(anomalies.get_topic_name(), batch.partition, told)
-    for patient_id, key in patient_keys.items():
-        if key in effects.changes:
-            effects.changes[key] = patient_states.encode(states[patient_id])
-    for key, entry in changed.items():
-        effects.changes[key] = entries.encode(entry)
+        known.set(told)
+    known.take(found)
+    if told:
+        known.hear(told)
+    known.add_to(effects)
+
+
+@app.transactional_agent(patient_settings)
+def apply_settings(batch: Batch, effects: Effects) -> None:
+    """Pass what is set for patients and cohorts on to where their state is."""
+    partitions = app.conf.topic_partitions
+    for record in batch.records:
+        try:
+            signal = read_setting(record.key, record.value, record.timestamp / 1000)
+        except PatientSettingsError as exc:
+            rejection = Rejection("settings-invalid", "", str(exc))
+            headers = letter_headers(_here(batch, record), record.headers, [rejection])
+            partition = batch.partition % partitions
+            effects.send(dead_letters.get_topic_name(), partition, record.value, key=record.key, headers=headers)
+            continue
+        concerned = (
+            [partition_of(signal.patient_id, partitions)] if isinstance(signal, SetPatient) else range(partitions)
+        )
+        for partition in concerned:
+            effects.send(patient_readings.get_topic_name(), partition, signals.encode(signal), key=SIGNAL_KEY)
 
 
 @app.transactional_agent(dead_letters, table=refusals)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 #: What an alert is about: pressures too high, too low, or missing.
 Direction = Literal["high", "low", "missing"]
@@ -18,8 +18,8 @@ MeasurementSetting = Literal["office", "home"]
 class Reading(Struct, array_like=True, gc=False):
     """Hold one blood-pressure Observation as far as it could be read.
 
-    Pressures are in mmHg, times in seconds since 1970-01-01T00:00:00Z. The first nine fields come from the Observation;
-    the last two from the Kafka record that brought it, and are filled in by the intake agent.
+    Pressures are in mmHg, times in seconds since 1970-01-01T00:00:00Z. All comes from the record's resources but
+    ``received`` and ``position``, which the intake agent fills in.
     """
 
     patient_id: str
@@ -41,6 +41,8 @@ class Reading(Struct, array_like=True, gc=False):
     received: float = 0.0
     #: The Kafka record's partition and offset on the ingest topic.
     position: tuple[int, int] = (-1, -1)
+    #: ``Patient.birthDate`` as the record has it: a year, a month or a day.
+    birth_date: str | None = None
 
 
 class Rejection(Struct, frozen=True):
@@ -136,6 +138,11 @@ class Entry(Struct, array_like=True, gc=False):
     counted: bool
     #: What is unusual about it, as words of ``bp_faust.fhir.flags``.
     flags: tuple[str, ...] = ()
+    #: The rules of its findings, such as ``aha-2017/stage-2``; the gravest first.
+    rules: tuple[str, ...] = ()
+    #: What it means for alerts, for pressures too high and too low.
+    high: Grade | None = None
+    low: Grade | None = None
 
 
 class Latest(Struct, array_like=True, gc=False):
@@ -148,6 +155,45 @@ class Latest(Struct, array_like=True, gc=False):
     anomaly_type: str | None
 
 
+class Thresholds(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Hold a patient's own limits in mmHg, which take the place of all of a policy's that are not severe."""
+
+    systolic_above: float | None = None
+    systolic_below: float | None = None
+    diastolic_above: float | None = None
+    diastolic_below: float | None = None
+
+
+class PatientSettings(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Hold what is set for a patient or a cohort; a patient's own goes before the cohort's, None says nothing."""
+
+    #: A policy's id.
+    policy: str | None = None
+    thresholds: Thresholds | None = None
+    #: Where the patient measures.
+    setting: MeasurementSetting | None = None
+    pregnant: bool | None = None
+    #: A year, a month or a day, in place of ``Patient.birthDate``.
+    birth_date: str | None = None
+    #: The cohort whose settings hold as well; not for a cohort.
+    cohort: str | None = None
+    #: Until when nobody is to be told of alerts: ISO 8601 with a time zone.
+    muted_until: str | None = None
+    #: The patient is to measure at least once in so many days.
+    measure_every_days: int | None = None
+
+
+class Acknowledgement(Struct, frozen=True):
+    """Hold that somebody knows of an alert."""
+
+    patient_id: str
+    alert_id: str
+    who: str
+    why: str
+    #: Seconds since 1970.
+    time: float
+
+
 class PatientState(Struct, array_like=True, gc=False):
     """Hold what is known of one patient."""
 
@@ -158,6 +204,17 @@ class PatientState(Struct, array_like=True, gc=False):
     latest: Latest | None = None
     #: How many readings were implausible.
     implausible: int = 0
+    #: How many of the readings that count have a finding, by its rule.
+    findings: dict[str, int] = {}
+    alerting: Alerting = Alerting()
+    #: Who knows of which alert, by its id.
+    acknowledged: dict[str, Acknowledgement] = {}
+    #: What was set for the patient.
+    settings: PatientSettings | None = None
+    #: That readings are missing.
+    missing: Alert | None = None
+    #: The time of the first reading that is kept and counts, in seconds since 1970.
+    oldest: float | None = None
 
 
 class Anomaly(Struct, gc=False):
@@ -173,3 +230,32 @@ class Anomaly(Struct, gc=False):
     anomaly_type: str | None
     #: ISO 8601 in UTC: the reading's effective time, else the Kafka record's.
     timestamp: str
+    #: What is wrong, by which rules: a JSON array of ``clinical.policy.Finding``.
+    findings: Raw = Raw(b"[]")
+
+
+class AlertEvent(Struct, frozen=True):
+    """Hold a record of the alerts topic, which is the alert's document too: an alert as it is from now on."""
+
+    alert_id: str
+    patient_id: str
+    status: Status
+    direction: Direction
+    severity: str
+    #: The rule of the finding, such as ``aha-2017/stage-2``, its title, its policy and where that comes from.
+    rule: str
+    title: str
+    policy: str
+    citation: str
+    #: ISO 8601 in UTC: when it was opened, and last changed.
+    opened: str
+    timestamp: str
+    #: The Observation that changed it last; empty where none did.
+    observation_id: str
+    #: Whether the patient's alerts are muted.
+    muted: bool
+    acknowledged_by: str | None = None
+    acknowledged_because: str | None = None
+    acknowledged_at: str | None = None
+    #: Why it is so where no reading says it: ``withdrawn``, ``no-readings``.
+    reason: str | None = None

@@ -9,8 +9,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bp_faust.clinical.judges import Judges
+from bp_faust.clinical.policies import POLICIES, find_policy
+from bp_faust.clinical.policy import PolicyError
 from bp_faust.fhir import ParseOptions
 from bp_faust.fhir.options import UnitPolicy, Validation
+from bp_faust.models import MeasurementSetting
 
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
 #: reads these, and all its other settings, with the same prefix.
@@ -49,6 +53,10 @@ def _two_numbers(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
     if not 0 <= limits[0] < limits[1]:
         raise ValueError("the first number must be the lower one, and neither below 0")
@@ -70,9 +78,32 @@ class Settings(BaseSettings):
     datadir: Path = Field(Path("bp_faust-data"), description="Where this worker keeps its tables; one for each worker.")
     readings_topic: str = Field("blood_pressure_readings", description="The topic that readings come in on.")
     anomalies_topic: str = Field("blood_pressure_anomalies", description="The topic that anomalies go out on.")
+    alerts_topic: str = Field("blood_pressure_alerts", description="The topic that alerts go out on.")
+    policy: str = Field(
+        "seed",
+        description="How readings are judged: `seed`, `aha-2017`, `aha-2025`, `esc-2024`, `esh-2023`, or the path of a "
+        "policy file.",
+    )
+    policy_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="Files of more policies for patients and cohorts, with commas between them."
+    )
+    measurement_setting: MeasurementSetting = Field(
+        "office", description="Where readings are made: `office` or `home`; thresholds differ."
+    )
+    retention_days: int = Field(
+        400,
+        ge=30,
+        description="How many days before a patient's latest reading another one is kept, and counts.",
+    )
+    clock_interval: float = Field(
+        60.0, gt=0, allow_inf_nan=False, description="Seconds between two looks at whose readings are missing."
+    )
     elasticsearch_url: str = Field("http://localhost:9200", description="Where Elasticsearch answers.")
     elasticsearch_index: str = Field(
         "blood_pressure_anomalies_v2", min_length=1, description="The index that anomalies are kept in."
+    )
+    elasticsearch_alerts_index: str = Field(
+        "blood_pressure_alerts", min_length=1, description="The index that alerts are kept in."
     )
     elasticsearch_api_key: SecretStr | None = Field(None, description="An API key for Elasticsearch.")
     elasticsearch_username: str | None = Field(None, description="A user of Elasticsearch, where there is no API key.")
@@ -117,6 +148,12 @@ class Settings(BaseSettings):
         "UTC", description="The time zone of times that name none, such as `Europe/Paris`."
     )
 
+    def judges(self) -> Judges:
+        """Return how readings are judged; raise PolicyError where a policy's file cannot be read or is wrong."""
+        own = find_policy(self.policy)
+        more = [find_policy(str(path)) for path in self.policy_files]
+        return Judges({**POLICIES, **{policy.id: policy for policy in [*more, own]}}, own.id, self.measurement_setting)
+
     def parse_options(self) -> ParseOptions:
         """Return what this site decided about reading FHIR."""
         return ParseOptions(
@@ -143,6 +180,14 @@ def read_settings() -> Settings:
         raise SystemExit("\n".join(wrong)) from exc
 
 
+def read_judges(settings: Settings) -> Judges:
+    """Return how readings are judged; end the program with a line that says what is wrong with a policy."""
+    try:
+        return settings.judges()
+    except PolicyError as exc:
+        raise SystemExit(f"Error: {exc}") from exc
+
+
 def _wrong(name: str, value: object, message: str) -> str:
     shown = "set" if "SecretStr" in str(Settings.model_fields[name].annotation) else repr(value)
     return f"Error: BP_FAUST_{name.upper()} is {shown}, but: {message.removeprefix('Value error, ')}."
@@ -166,4 +211,6 @@ def _shown(default: object) -> str:
         return ""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    return f"`{','.join(f'{part:g}' for part in default)}`" if isinstance(default, tuple) else f"`{default}`"
+    if isinstance(default, tuple):
+        return f"`{','.join(f'{part:g}' for part in default)}`" if default else ""
+    return f"`{default}`"

@@ -1,25 +1,31 @@
 """Declare what is remembered: a table of patients and of their readings, and one of refusals by reason.
 
 A key of the first is ``patient/<patient id>`` or ``reading/<patient id>/<observation id>``, with ``%`` and ``/`` within
-an id as ``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch. A key of
-the second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with the offset behind the last that is
-counted.
+an id as ``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch. There are
+also ``expected/<patient id>`` with the time since which a patient is to measure regularly, and, in every partition,
+``cohort/<name>``. A key of the second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with the
+offset behind the last that is counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from bp_faust.app import app
 from bp_faust.encoding import Versioned
-from bp_faust.models import Entry, PatientState
+from bp_faust.models import Entry, PatientSettings, PatientState
 
 _PATIENT = b"patient/"
 _READING = b"reading/"
+_EXPECTED = b"expected/"
+_COHORT = b"cohort/"
 _REASON = b"reason/"
 
 patient_states: Versioned[PatientState] = Versioned(PatientState)
 entries: Versioned[Entry] = Versioned(Entry)
+expectations: Versioned[float] = Versioned(float)
+cohorts: Versioned[PatientSettings] = Versioned(PatientSettings)
 refusal_counts: Versioned[int] = Versioned(int)
 
 
@@ -41,9 +47,19 @@ def reading_key(patient_id: str, observation_id: str) -> bytes:
     return f"reading/{patient_id}/{observation_id}".encode()
 
 
+def expected_key(patient_id: str) -> bytes:
+    """Return the key of the time since which a patient is to measure regularly."""
+    return _EXPECTED + _escaped(patient_id)
+
+
+def cohort_key(name: str) -> bytes:
+    """Return the key of a cohort's settings."""
+    return _COHORT + _escaped(name)
+
+
 def patient_of(key: bytes) -> str:
-    """Return the patient's id in the key of a patient's state."""
-    return _unescaped(key[len(_PATIENT) :])
+    """Return the patient's id in the key of a patient's state, or of what is expected of one."""
+    return _unescaped(key[key.index(b"/") + 1 :])
 
 
 def observation_of(key: bytes, prefix: bytes) -> str:
@@ -52,8 +68,16 @@ def observation_of(key: bytes, prefix: bytes) -> str:
 
 
 def decode(key: bytes, value: bytes) -> Any:
-    """Return the PatientState or the Entry that a key and its value stand for."""
-    return (patient_states if key.startswith(_PATIENT) else entries).decode(value)
+    """Return what a key and its value stand for: a PatientState, an Entry, and so on."""
+    return _CODECS[key[: key.index(b"/") + 1]].decode(value)
+
+
+_CODECS: dict[bytes, Versioned[Any]] = {
+    _PATIENT: patient_states,
+    _READING: entries,
+    _EXPECTED: expectations,
+    _COHORT: cohorts,
+}
 
 
 def _escaped(identity: str) -> bytes:
@@ -69,12 +93,29 @@ def _unescaped(identity: bytes) -> str:
 patients = app.state_table("patients", decode=decode, help="Patients, their counts and their readings.")
 
 
-def local_patients() -> Any:
+def local_patients() -> Iterator[tuple[str, PatientState]]:
     """Yield the id and the state of every patient of the partitions that this worker answers for."""
-    store = patients.store
-    for partition in store.active_partitions:
-        for key, value in store.scan(partition, _PATIENT):
-            yield patient_of(key), patient_states.decode(value)
+    for partition in patients.store.active_partitions:
+        yield from patients_of(partition)
+
+
+def patients_of(partition: int) -> Iterator[tuple[str, PatientState]]:
+    """Yield the id and the state of every patient of a partition."""
+    for key, value in patients.store.scan(partition, _PATIENT):
+        yield patient_of(key), patient_states.decode(value)
+
+
+def expected_of(partition: int) -> Iterator[tuple[str, float]]:
+    """Yield the id of every patient of a partition who is to measure regularly, and since when."""
+    for key, value in patients.store.scan(partition, _EXPECTED):
+        yield patient_of(key), expectations.decode(value)
+
+
+def readings_of(partition: int, patient_id: str) -> Iterator[tuple[str, Entry]]:
+    """Yield a patient's Observations."""
+    prefix = reading_prefix(patient_id)
+    for key, value in patients.store.scan(partition, prefix):
+        yield observation_of(key, prefix), entries.decode(value)
 
 
 refusals = app.state_table(

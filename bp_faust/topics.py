@@ -17,6 +17,12 @@ dead_letters = app.batched_topic(f"{settings.readings_topic}-dlq", config=_DEAD_
 patient_readings = app.batched_topic(f"{settings.app_id}-readings")
 #: What was found wrong, for everyone: JSON, keyed by patient.
 anomalies = app.batched_topic(settings.anomalies_topic)
+#: What became of alerts, for everyone: JSON, keyed by patient.
+alerts = app.batched_topic(settings.alerts_topic)
+#: What people set for patients and cohorts: JSON, the last one for each key ``patient/<id>`` or ``cohort/<name>``.
+patient_settings = app.batched_topic(
+    f"{settings.app_id.replace('_', '-')}-patient-settings", config={"cleanup.policy": "compact"}
+)
 
 #: What a record of ``patient_readings`` holds: readings of patients of one partition.
 reading_batches: Versioned[list[Reading]] = Versioned(list[Reading])

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bp_faust.clinical.policy import SEVERITIES, AlertRules, Finding
+from bp_faust.clinical.policy import AlertRules
 from bp_faust.models import Alert, Alerting, Direction, Grade, Seen, Track, Tracks
 
 #: How many readings can come late, or be taken back, without all of a patient's readings being looked at again.
@@ -30,16 +30,6 @@ class Transition(Struct, frozen=True, gc=False):
 
 #: Since when, in seconds since 1970, an alert is acknowledged.
 Acknowledged = Mapping[str, float]
-
-
-def grades(findings: Iterable[Finding]) -> tuple[Grade | None, Grade | None]:
-    """Return what alerts would be about, for pressures too high and too low; findings are the gravest first."""
-    found: dict[str, Grade] = {}
-    for finding in findings:
-        if finding.alert_rule != "never" and finding.direction not in found:
-            severity = SEVERITIES.index(finding.severity)
-            found[finding.direction] = Grade(finding.rule, severity, finding.alert_rule == "at-once")
-    return found.get("high"), found.get("low")
 
 
 def follow(

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 import yaml
 
-from bp_faust.models import Direction, MeasurementSetting
+from bp_faust.models import Direction, Grade, MeasurementSetting
 
 Severity = Literal["none", "mild", "moderate", "severe"]
 AlertRule = Literal["at-once", "confirmed", "never"]
@@ -149,17 +149,33 @@ class Finding(msgspec.Struct, frozen=True):
     alert_rule: AlertRule
 
 
-@dataclass(frozen=True)
 class Judgement:
     """Hold a reading's category, and what is wrong with it; the gravest first."""
 
-    category: str
-    findings: tuple[Finding, ...]
+    def __init__(self, category: str, findings: tuple[Finding, ...]) -> None:
+        self.category = category
+        self.findings = findings
+        #: The gravest finding's title, None where nothing is wrong.
+        self.anomaly_type = findings[0].title if findings else None
+        self.rules = tuple(finding.rule for finding in findings)
+        #: What alerts would be about.
+        self.high = _grade(findings, "high")
+        self.low = _grade(findings, "low")
+        #: The findings as JSON: the same for thousands of readings.
+        self.encoded = msgspec.Raw(msgspec.json.encode(findings))
 
-    @property
-    def anomaly_type(self) -> str | None:
-        """Return the gravest finding's title, None where nothing is wrong."""
-        return self.findings[0].title if self.findings else None
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Judgement) and (self.category, self.findings) == (other.category, other.findings)
+
+    def __hash__(self) -> int:
+        return hash((self.category, self.findings))
+
+
+def _grade(findings: Iterable[Finding], direction: Direction) -> Grade | None:
+    for finding in findings:
+        if finding.direction == direction and finding.alert_rule != "never":
+            return Grade(finding.rule, SEVERITIES.index(finding.severity), finding.alert_rule == "at-once")
+    return None
 
 
 @dataclass(frozen=True)
@@ -273,6 +289,8 @@ class Judge:
         self._systolic = _cuts(condition.systolic for condition in conditions)
         self._diastolic = _cuts(condition.diastolic for condition in conditions)
         self._age = _cuts(condition.age for condition in conditions)
+        #: Whether anyone's age makes a difference.
+        self.asks_for_age = bool(self._age)
         self._grids: dict[tuple[int, MeasurementSetting, bool], list[list[Judgement]]] = {}
 
     def judge(self, systolic: float | None, diastolic: float | None, circumstances: Circumstances = ADULT) -> Judgement:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import lru_cache
 
-from bp_faust.clinical.classification import classify
-from bp_faust.models import Anomaly, Entry, Latest, PatientState, Reading
+from bp_faust.clinical.policy import Judgement
+from bp_faust.models import Anomaly, Entry, Latest, PatientState, Reading, Seen
 
 #: How far along its life an Observation is, where its versions are not numbered or dated
 #: (http://hl7.org/fhir/ValueSet/observation-status): a correction comes after what it corrects, a withdrawal last.
@@ -24,6 +24,9 @@ _STATUS_RANK = {
 _WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 
 _EPOCH = date(1970, 1, 1)
+
+#: What is judged of a reading that does not count.
+NOTHING = Judgement("", ())
 
 #: Yields the observation ids and entries of all readings of a patient, given the patient's id.
 Entries = Callable[[str], Iterable[tuple[str, Entry]]]
@@ -54,7 +57,11 @@ def version_order(reading: Reading) -> tuple[float, float, int, float, int, int]
 
 
 def step(
-    state: PatientState, known: Entry | None, reading: Reading, entries: Entries
+    state: PatientState,
+    known: Entry | None,
+    reading: Reading,
+    judge: Callable[[Reading], Judgement],
+    entries: Entries,
 ) -> tuple[Entry, Anomaly | None] | None:
     """Count a reading: change ``state`` (the caller's own copy) and return its new entry and what to tell the world.
 
@@ -67,27 +74,51 @@ def step(
     systolic, diastolic = reading.systolic, reading.diastolic
     time = reading.effective if reading.effective is not None else reading.received
     counted = reading.status not in _WITHDRAWN and "implausible" not in reading.flags
-    anomaly_type = classify(systolic, diastolic) if counted else None
-    entry = Entry(systolic, diastolic, time, order, anomaly_type, counted, reading.flags)
+    found = judge(reading) if counted else NOTHING
+    entry = Entry(
+        systolic,
+        diastolic,
+        time,
+        order,
+        found.anomaly_type,
+        counted,
+        reading.flags,
+        found.rules,
+        found.high,
+        found.low,
+    )
     identity = reading.observation_id or ""
     if known is not None:
-        _uncount(state, known)
+        uncount(state, known)
     _count(state, entry, reading)
     _follow_latest(state, known, reading.patient_id, identity, entry, entries)
-    if anomaly_type is None and (known is None or known.anomaly_type is None):
+    _follow_oldest(state, known, reading.patient_id, identity, entry, entries)
+    if found.anomaly_type is None and (known is None or known.anomaly_type is None):
         return entry, None
     if known is not None and _same_finding(known, entry):
         return entry, None
-    anomaly = Anomaly(reading.patient_id, identity, systolic, diastolic, anomaly_type, timestamp(time))
+    anomaly = Anomaly(
+        reading.patient_id, identity, systolic, diastolic, found.anomaly_type, timestamp(time), found.encoded
+    )
     return entry, anomaly
 
 
+def seen(identity: str, entry: Entry | None) -> Seen | None:
+    """Return what alerts see of a reading: nothing of one that does not count, or that was made very long ago."""
+    if entry is None or not entry.counted or "very-old" in entry.flags:
+        return None
+    # One from the future would be the last one for as long as its clock is ahead.
+    time = entry.order[3] if "future" in entry.flags else entry.time
+    return Seen(time, identity, entry.high, entry.low)
+
+
 def _same_finding(known: Entry, entry: Entry) -> bool:
-    return (known.systolic, known.diastolic, known.time, known.anomaly_type) == (
+    return (known.systolic, known.diastolic, known.time, known.anomaly_type, known.rules) == (
         entry.systolic,
         entry.diastolic,
         entry.time,
         entry.anomaly_type,
+        entry.rules,
     )
 
 
@@ -96,21 +127,30 @@ def _count(state: PatientState, entry: Entry, reading: Reading) -> None:
         state.readings += 1
         if entry.anomaly_type is not None:
             state.anomalies[entry.anomaly_type] = state.anomalies.get(entry.anomaly_type, 0) + 1
+        for rule in entry.rules:
+            state.findings[rule] = state.findings.get(rule, 0) + 1
     elif reading.status not in _WITHDRAWN:
         state.implausible += 1
 
 
-def _uncount(state: PatientState, known: Entry) -> None:
+def uncount(state: PatientState, known: Entry) -> None:
+    """Take a reading out of the counts again."""
     if known.counted:
         state.readings -= 1
         if known.anomaly_type is not None:
-            left = state.anomalies[known.anomaly_type] - 1
-            if left:
-                state.anomalies[known.anomaly_type] = left
-            else:
-                del state.anomalies[known.anomaly_type]
+            _one_less(state.anomalies, known.anomaly_type)
+        for rule in known.rules:
+            _one_less(state.findings, rule)
     elif known.order[2] < _STATUS_RANK["cancelled"]:
         state.implausible -= 1
+
+
+def _one_less(counts: dict[str, int], name: str) -> None:
+    left = counts[name] - 1
+    if left:
+        counts[name] = left
+    else:
+        del counts[name]
 
 
 def _follow_latest(
@@ -123,6 +163,18 @@ def _follow_latest(
             if other_identity != identity:
                 latest = _later(latest, other_identity, other)
     state.latest = _later(latest, identity, entry)
+
+
+def _follow_oldest(
+    state: PatientState, known: Entry | None, patient_id: str, identity: str, entry: Entry, entries: Entries
+) -> None:
+    if known is not None and known.counted and known.time == state.oldest:
+        times = [
+            other.time for other_identity, other in entries(patient_id) if other.counted and other_identity != identity
+        ]
+        state.oldest = min(times, default=None)
+    if entry.counted and (state.oldest is None or entry.time < state.oldest):
+        state.oldest = entry.time
 
 
 def _later(latest: Latest | None, identity: str, entry: Entry) -> Latest | None:

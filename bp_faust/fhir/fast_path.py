@@ -16,6 +16,7 @@ from bp_faust.fhir.flags import IMPLAUSIBLE
 from bp_faust.fhir.identifiers import GREATEST_ID_LENGTH
 from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.statuses import IN_FORCE
+from bp_faust.fhir.subjects import known_birth_date
 from bp_faust.fhir.times import TimeUnreadableError, seconds_since_1970
 from bp_faust.fhir.units import UCUM
 from bp_faust.models import Reading
@@ -80,6 +81,7 @@ class _Observation(msgspec.Struct, gc=False):
 class _Patient(msgspec.Struct, gc=False):
     resourceType: str | None = None
     id: str | None = None
+    birthDate: str | None = None
 
 
 class _Record(_Observation, gc=False):
@@ -170,9 +172,12 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
     plausible = low <= systolic <= high and systolic > diastolic
     low, high = options.diastolic_limits
     flags = () if plausible and low <= diastolic <= high else (IMPLAUSIBLE,)
-    return Reading(
+    reading = Reading(
         patient_id, identity, observation.status, systolic, diastolic, effective, version, last_updated, flags
     )
+    if patient is not None and patient.birthDate is not None:
+        reading.birth_date = known_birth_date(patient.birthDate)
+    return reading
 
 
 def _patient_id(reference: str) -> str | None:

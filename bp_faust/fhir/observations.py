@@ -10,7 +10,7 @@ from bp_faust.fhir.quantities import has_value, pressure
 from bp_faust.fhir.reasons import Reason
 from bp_faust.fhir.refusals import RefusedError, below, member, objects
 from bp_faust.fhir.statuses import IN_FORCE, WITHDRAWN
-from bp_faust.fhir.subjects import Resources, patient_id
+from bp_faust.fhir.subjects import Resources, birth_date, patient_id
 from bp_faust.fhir.times import TimeUnreadableError, seconds_since_1970
 from bp_faust.models import Reading
 
@@ -66,7 +66,9 @@ def read_observation(
     effective = effective_time(observation, path, options)
     last_updated = _time(meta, "lastUpdated", below(path, "meta"), options)
     flags = ((COMPARATOR,) if bound else ()) + (() if is_plausible(systolic, diastolic, options) else (IMPLAUSIBLE,))
-    return Reading(whose, identity, status, systolic, diastolic, effective, version, last_updated, flags)
+    reading = Reading(whose, identity, status, systolic, diastolic, effective, version, last_updated, flags)
+    reading.birth_date = birth_date(whose, patient, resources or {})
+    return reading
 
 
 def _pressures(observation: dict[str, object], path: str) -> dict[Meaning, list[_Place]]:

@@ -16,6 +16,9 @@ _CONDITIONAL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)\?identifier=([^&]+)")
 _URN = re.compile(r"urn:(?:uuid|oid):(.+)")
 _LONGEST_REFERENCE = 2048
 
+#: A FHIR date: a year, a month or a day (http://hl7.org/fhir/R4/datatypes.html#date).
+_DATE = re.compile(r"[12][0-9]{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
+
 #: The resources of a Bundle by their fullUrl.
 Resources = Mapping[str, dict[str, object]]
 
@@ -60,6 +63,21 @@ def patient_id(
         if identified is not None:
             return _usable(identified, "patient.identifier")
     raise RefusedError(Reason.PATIENT_MISSING, place)
+
+
+def birth_date(whose: str, patient: dict[str, object] | None, resources: Resources) -> str | None:
+    """Return the birth date of a patient by the envelope's resource, or by the one of the Bundle that has this id."""
+    of_bundle = (found for found in resources.values() if found.get("id") == whose)
+    for resource in [patient] if patient is not None else of_bundle:
+        found = resource.get("birthDate")
+        if resource.get("resourceType", "Patient") == "Patient" and isinstance(found, str):
+            return known_birth_date(found)
+    return None
+
+
+def known_birth_date(text: str) -> str | None:
+    """Return a birth date if it is one; what is none keeps no reading from being read."""
+    return text if _DATE.fullmatch(text) else None
 
 
 def _envelope_id(patient: dict[str, object] | None) -> str | None:

@@ -16,7 +16,7 @@ def test_a_value_can_be_read_back() -> None:
 def test_the_first_byte_is_the_version_and_the_rest_is_messagepack() -> None:
     data = Versioned(PatientState).encode(PatientState(readings=3))
     assert data[0] == 1
-    assert msgspec.msgpack.decode(data[1:]) == [3, {}, None, 0]
+    assert msgspec.msgpack.decode(data[1:])[:4] == [3, {}, None, 0]
 
 
 @pytest.mark.parametrize("data", [b"", b"\x02\x90", b"\x00"])

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bp_faust.clinical.judges import Judges
+from bp_faust.clinical.policies import POLICIES
 from bp_faust.clinical.state import step, timestamp, version_order
 from bp_faust.models import Anomaly, Entry, PatientState, Reading
+
+SEED = Judges(POLICIES, "seed").rules(None, None)
 
 STATUSES = [
     "registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown",
@@ -29,7 +33,9 @@ class Patient:
     def take(self, readings: Iterable[Reading]) -> Patient:
         for reading in readings:
             identity = reading.observation_id or ""
-            stepped = step(self.state, self.entries.get(identity), reading, lambda patient_id: self.entries.items())
+            stepped = step(
+                self.state, self.entries.get(identity), reading, SEED.of, lambda patient_id: self.entries.items()
+            )
             if stepped is None:
                 continue
             self.entries[identity], anomaly = stepped

@@ -1,0 +1,124 @@
+"""Choose how a patient is judged: by the site's policy, the cohort's or the patient's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from msgspec.structs import asdict, replace
+
+from bp_faust.clinical.policy import Category, Circumstances, Condition, Judge, Judgement, Policy, interval
+from bp_faust.models import Direction, MeasurementSetting, PatientSettings, Reading, Thresholds
+
+_NOTHING_SET = PatientSettings()
+_SET_FOR_PATIENT = "Set for this patient."
+
+
+class Rules(NamedTuple):
+    """Hold how one patient is judged, and what is set for the patient."""
+
+    judge: Judge
+    settings: PatientSettings
+
+    def of(self, reading: Reading) -> Judgement:
+        """Return what a reading of this patient is."""
+        settings = self.settings
+        time = reading.effective if reading.effective is not None else reading.received
+        born = settings.birth_date or reading.birth_date
+        if settings is _NOTHING_SET and (born is None or not self.judge.asks_for_age):
+            return self.judge.judge(reading.systolic, reading.diastolic)
+        return self.judge.judge(
+            reading.systolic,
+            reading.diastolic,
+            Circumstances(
+                age(born, time) if born is not None else None,
+                settings.setting or "office",
+                settings.pregnant or False,
+            ),
+        )
+
+
+class Judges:
+    """Keep a judge for each policy and each patient's own thresholds that are in use."""
+
+    def __init__(self, policies: Mapping[str, Policy], policy: str, setting: MeasurementSetting = "office") -> None:
+        """Judge by one of the policies, and readings as made in one setting, where nothing else is set."""
+        self.policies = policies
+        self._policy = policy
+        self._nothing_set = _NOTHING_SET if setting == "office" else PatientSettings(setting=setting)
+        self._judges: dict[tuple[str, Thresholds | None], Judge] = {}
+
+    def rules(self, patient: PatientSettings | None, cohort: PatientSettings | None) -> Rules:
+        """Return how a patient is judged; a policy that is not known here is left out."""
+        settings = self._nothing_set
+        for more in (cohort, patient):
+            if more is not None:
+                settings = replace(
+                    settings, **{name: value for name, value in asdict(more).items() if value is not None}
+                )
+        policy = settings.policy if settings.policy in self.policies else None
+        return Rules(self._judge(policy or self._policy, settings.thresholds), settings)
+
+    def finding(self, rule: str) -> tuple[str, str, str]:
+        """Return title, policy and citation of a rule, as far as it is known here."""
+        policy_id, _, category_id = rule.partition("/")
+        policy = self.policies.get(policy_id)
+        for own, title, _ in _OWN.values():
+            if own == category_id:
+                return title, policy_id, _SET_FOR_PATIENT
+        for category in policy.categories if policy is not None else ():
+            if category.id == category_id and policy is not None:
+                return category.title, policy_id, category.citation or policy.citation
+        return rule, policy_id, ""
+
+    def _judge(self, policy_id: str, thresholds: Thresholds | None) -> Judge:
+        judge = self._judges.get((policy_id, thresholds))
+        if judge is None:
+            policy = self.policies[policy_id]
+            judge = Judge(policy if thresholds is None else with_thresholds(policy, thresholds))
+            self._judges[policy_id, thresholds] = judge
+        return judge
+
+
+def with_thresholds(policy: Policy, thresholds: Thresholds) -> Policy:
+    """Return a policy whose findings that are not severe are made by a patient's own thresholds instead."""
+    limits: tuple[tuple[Direction, float | None, float | None], ...] = (
+        ("high", thresholds.systolic_above, thresholds.diastolic_above),
+        ("low", thresholds.systolic_below, thresholds.diastolic_below),
+    )
+    own = tuple(
+        Category(
+            _OWN[direction][0],
+            _OWN[direction][1],
+            "moderate",
+            tuple(_conditions(_OWN[direction][2], systolic, diastolic)),
+            direction,
+            _SET_FOR_PATIENT,
+        )
+        for direction, systolic, diastolic in limits
+        if systolic is not None or diastolic is not None
+    )
+    kept = [category for category in policy.categories if category.severity in ("none", "severe")]
+    grave = [category for category in kept if category.severity == "severe" or category is policy.categories[0]]
+    return replace(policy, categories=(*grave, *own, *(category for category in kept if category not in grave)))
+
+
+_OWN: dict[Direction, tuple[str, str, str]] = {
+    "high": ("above-own-threshold", "Above own threshold", ">"),
+    "low": ("below-own-threshold", "Below own threshold", "<"),
+}
+
+
+def _conditions(sign: str, systolic: float | None, diastolic: float | None) -> Iterable[Condition]:
+    if systolic is not None:
+        yield Condition(systolic=interval(f"{sign}{systolic}"))
+    if diastolic is not None:
+        yield Condition(diastolic=interval(f"{sign}{diastolic}"))
+
+
+def age(birth_date: str, time: float) -> int:
+    """Return the completed years at a time in seconds since 1970; where only the year or month is known, the fewest."""
+    year, month, day = map(int, (birth_date + "-12-31"[len(birth_date) - 4 :]).split("-"))
+    then = date(1970, 1, 1) + timedelta(seconds=time)
+    return then.year - year - ((then.month, then.day) < (month, day))

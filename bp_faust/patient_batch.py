@@ -1,0 +1,166 @@
+"""Work on the patients of one batch: read what is remembered of them, decide, and collect what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from bp_faust.clinical.following import acknowledge, check_missing, end_missing, take_readings
+from bp_faust.clinical.judges import Judges, Rules
+from bp_faust.engine.batches import Effects, Header
+from bp_faust.models import AlertEvent, Entry, PatientSettings, PatientState, Reading
+from bp_faust.signals import Acknowledge, Clock, SetCohort, SetPatient, Signal
+from bp_faust.tables import (
+    cohort_key,
+    cohorts,
+    entries,
+    expectations,
+    expected_key,
+    expected_of,
+    patient_key,
+    patient_states,
+    patients,
+    patients_of,
+    reading_key,
+    readings_of,
+)
+from bp_faust.topics import alerts, anomalies
+
+_encode = msgspec.json.Encoder().encode
+
+_Message = tuple[bytes, bytes, list[Header]]
+
+
+class PatientBatch:
+    """Hold the states of a batch's patients while it is worked on."""
+
+    def __init__(self, partition: int, judges: Judges, retention_seconds: float) -> None:
+        self._partition = partition
+        self._judges = judges
+        self._retention_seconds = retention_seconds
+        self._states: dict[str, PatientState] = {}
+        self._rules: dict[str, Rules] = {}
+        self._cohorts: dict[str, PatientSettings | None] = {}
+        self._changed: set[str] = set()
+        self._changes: dict[bytes, bytes | None] = {}
+        self._anomalies: list[_Message] = []
+        self._alerts: list[_Message] = []
+
+    def load(self, patient_ids: Iterable[str]) -> None:
+        """Read the states of patients that are not here yet."""
+        wanted = [patient_id for patient_id in patient_ids if patient_id not in self._states]
+        values = patients.store.get_many(self._partition, [patient_key(patient_id) for patient_id in wanted])
+        for patient_id, value in zip(wanted, values, strict=True):
+            self._states[patient_id] = patient_states.decode(value) if value is not None else PatientState()
+
+    def set(self, signals: Iterable[Signal]) -> None:
+        """Apply what was set for patients and cohorts, in order."""
+        for signal in signals:
+            if isinstance(signal, SetPatient):
+                self.load([signal.patient_id])
+                self._states[signal.patient_id].settings = signal.settings
+                self._expect(signal.patient_id, signal.time)
+            elif isinstance(signal, SetCohort):
+                self._cohorts[signal.cohort] = signal.settings
+                value = cohorts.encode(signal.settings) if signal.settings is not None else None
+                self._changes[cohort_key(signal.cohort)] = value
+                members = [one for one, state in patients_of(self._partition) if _is_in(state, signal.cohort)]
+                self.load(members)
+                for patient_id in members:
+                    self._expect(patient_id, signal.time)
+
+    def _expect(self, patient_id: str, time: float) -> None:
+        state = self._states[patient_id]
+        self._changed.add(patient_id)
+        self._rules.pop(patient_id, None)
+        expected = self._rules_of(patient_id).settings.measure_every_days is not None
+        self._changes[expected_key(patient_id)] = expectations.encode(time) if expected else None
+        if not expected:
+            self._tell(end_missing(patient_id, state, time, self._rules_of(patient_id), self._judges))
+
+    def take(self, found: Mapping[str, Sequence[Reading]]) -> None:
+        """Count readings, by patient."""
+        identities = [
+            (patient_id, reading.observation_id or "") for patient_id in found for reading in found[patient_id]
+        ]
+        keys = [reading_key(patient_id, identity) for patient_id, identity in identities]
+        key_of = dict(zip(identities, keys, strict=True))
+        known: dict[str, dict[str, Entry | None]] = {patient_id: {} for patient_id in found}
+        for (patient_id, identity), value in zip(
+            identities, patients.store.get_many(self._partition, keys), strict=True
+        ):
+            if value is not None:
+                known[patient_id][identity] = entries.decode(value)
+        for patient_id, readings in found.items():
+            change = take_readings(
+                patient_id,
+                self._states[patient_id],
+                readings,
+                known[patient_id],
+                lambda patient_id=patient_id: readings_of(self._partition, patient_id),  # type: ignore[misc]
+                self._rules_of(patient_id),
+                self._judges,
+                self._retention_seconds,
+            )
+            if change is None:
+                continue
+            self._changed.add(patient_id)
+            for identity, entry in change.entries.items():
+                key = key_of.get((patient_id, identity)) or reading_key(patient_id, identity)
+                self._changes[key] = entries.encode(entry) if entry is not None else None
+            if change.anomalies:
+                whose = patient_id.encode()
+                self._anomalies += [(whose, _encode(anomaly), []) for anomaly in change.anomalies]
+            self._tell(change.events)
+
+    def hear(self, signals: Iterable[Signal]) -> None:
+        """Note who knows of which alert, and find out whose readings are missing."""
+        for signal in signals:
+            if isinstance(signal, Acknowledge):
+                patient_id = signal.acknowledgement.patient_id
+                self.load([patient_id])
+                state, rules = self._states[patient_id], self._rules_of(patient_id)
+                self._note(patient_id, acknowledge(patient_id, state, signal.acknowledgement, rules, self._judges))
+            elif isinstance(signal, Clock):
+                expected = dict(expected_of(self._partition))
+                self.load(expected)
+                for patient_id, since in expected.items():
+                    state, rules = self._states[patient_id], self._rules_of(patient_id)
+                    self._note(patient_id, check_missing(patient_id, state, signal.time, since, rules, self._judges))
+
+    def _note(self, patient_id: str, events: Sequence[AlertEvent]) -> None:
+        if events:
+            self._changed.add(patient_id)
+            self._tell(events)
+
+    def _rules_of(self, patient_id: str) -> Rules:
+        rules = self._rules.get(patient_id)
+        if rules is None:
+            settings = self._states[patient_id].settings
+            cohort = self._cohort(settings.cohort) if settings is not None and settings.cohort is not None else None
+            rules = self._rules[patient_id] = self._judges.rules(settings, cohort)
+        return rules
+
+    def _cohort(self, name: str) -> PatientSettings | None:
+        if name not in self._cohorts:
+            (value,) = patients.store.get_many(self._partition, [cohort_key(name)])
+            self._cohorts[name] = cohorts.decode(value) if value is not None else None
+        return self._cohorts[name]
+
+    def _tell(self, events: Iterable[AlertEvent]) -> None:
+        self._alerts += [(event.patient_id.encode(), _encode(event), []) for event in events]
+
+    def add_to(self, effects: Effects) -> None:
+        """Add what changed to the batch's effects."""
+        for patient_id in self._changed:
+            effects.changes[patient_key(patient_id)] = patient_states.encode(self._states[patient_id])
+        effects.changes.update(self._changes)
+        if self._anomalies:
+            effects.send_all(anomalies.get_topic_name(), self._partition, self._anomalies)
+        if self._alerts:
+            effects.send_all(alerts.get_topic_name(), self._partition, self._alerts)
+
+
+def _is_in(state: PatientState, cohort: str) -> bool:
+    return state.settings is not None and state.settings.cohort == cohort
