@@ -38,8 +38,9 @@ class Batch:
         self.size = sum([len(record.value or b"") for record in records])
         #: How many of the topic's agents are done with it.
         self.finished = 0
-        #: The batches, as they were fetched, that it is made of.
-        self.parts: Sequence[Batch] = (self,)
+        #: The batches, as they were fetched, that it was made of; empty where it was fetched as it is. Not itself: in
+        #: a cycle its records would stay until the garbage collector comes by.
+        self.parts: Sequence[Batch] = ()
 
     @property
     def next_offset(self) -> int:

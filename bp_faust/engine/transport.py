@@ -175,7 +175,7 @@ class BatchConsumer(driver.Consumer):
 
     def finish(self, batch: Batch) -> None:
         """Note that one more of its topic's agents is done with a batch."""
-        for part in batch.parts:
+        for part in batch.parts or (batch,):
             part.finished += 1
         tp = batch.tp
         batches = self._in_flight[tp]
