@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -12,17 +13,26 @@ from bp_faust.app import app, settings
 from bp_faust.dead_letters import Origin, letter_headers, origin_of, read_letter
 from bp_faust.engine.batches import Batch, Effects, Record
 from bp_faust.engine.partitioner import partition_of
-from bp_faust.models import Anomaly, Reading, Rejection
+from bp_faust.models import AlertEvent, Anomaly, Reading, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
 from bp_faust.search.client import connect
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
-from bp_faust.search.sink import AnomalySink, document_id
+from bp_faust.search.sink import Sink, document_id
+from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
 from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
-from bp_faust.topics import anomalies, dead_letters, patient_readings, patient_settings, reading_batches, readings
+from bp_faust.topics import (
+    alerts,
+    anomalies,
+    dead_letters,
+    patient_readings,
+    patient_settings,
+    reading_batches,
+    readings,
+)
 
 #: How many readings a record of our own topic holds at most: about 50 kB.
 _READINGS_PER_RECORD = 500
@@ -35,6 +45,7 @@ _PARSE_OPTIONS = settings.parse_options()
 _UNEXPLAINED = replace(_PARSE_OPTIONS, validation="off") if _PARSE_OPTIONS.validation == "rejects" else _PARSE_OPTIONS
 
 _decode_anomaly = msgspec.json.Decoder(Anomaly).decode
+_decode_alert = msgspec.json.Decoder(AlertEvent).decode
 
 
 @app.transactional_agent(readings)
@@ -142,56 +153,76 @@ def count_refusals(batch: Batch, effects: Effects) -> None:
     effects.changes.update((key, refusal_counts.encode(count)) for key, count in known.items() if count != before[key])
 
 
-sink = AnomalySink(
-    connect(
-        settings.elasticsearch_url,
-        api_key=settings.secret("elasticsearch_api_key"),
-        username=settings.elasticsearch_username,
-        password=settings.secret("elasticsearch_password"),
-        ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
-    ),
-    settings.elasticsearch_index,
+client = connect(
+    settings.elasticsearch_url,
+    api_key=settings.secret("elasticsearch_api_key"),
+    username=settings.elasticsearch_username,
+    password=settings.secret("elasticsearch_password"),
+    ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
 )
+anomaly_sink = Sink(client, settings.elasticsearch_index, ANOMALY_PROPERTIES)
+alert_sink = Sink(client, settings.elasticsearch_alerts_index, ALERT_PROPERTIES)
 
 
 @app.task
-async def open_index() -> None:
-    """Prepare the index of the anomalies; counting does not wait for it."""
+async def open_indices() -> None:
+    """Prepare the indices; counting does not wait for them."""
     try:
-        await app.wait(sink.open())
+        for sink in (anomaly_sink, alert_sink):
+            await app.wait(sink.open())
     except SearchError as exc:
         if not app.should_stop:
             await app.fail(exc)
 
 
 @app.on_before_shutdown.connect
-async def close_index(sender: object, **kwargs: object) -> None:
+async def close_indices(sender: object, **kwargs: object) -> None:
     """End the connections to Elasticsearch."""
-    await sink.close()
+    await client.close()
 
 
 @app.batch_agent(anomalies)
 async def index(batch: Batch) -> None:
     """Keep the anomalies' documents in Elasticsearch as they now are."""
+
+    def document(record: Record, version: int) -> Document:
+        anomaly = _decode_anomaly(record.value or b"")
+        source = record.value if anomaly.anomaly_type is not None else None
+        identity = document_id(anomaly.patient_id, anomaly.observation_id)
+        return Document(anomaly_sink.index, identity, version, source)
+
+    await _keep(batch, anomaly_sink, document, "not-an-anomaly")
+
+
+@app.batch_agent(alerts)
+async def index_alerts(batch: Batch) -> None:
+    """Keep the alerts' documents in Elasticsearch as they now are."""
+
+    def document(record: Record, version: int) -> Document:
+        return Document(alert_sink.index, _decode_alert(record.value or b"").alert_id, version, record.value)
+
+    await _keep(batch, alert_sink, document, "not-an-alert")
+
+
+async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Document], reason: str) -> None:
+    """Store a batch's documents; what is none, and what Elasticsearch refuses for good, becomes a dead letter."""
     documents = []
     letters: list[tuple[Record, str, str]] = []
     by_version = {}
     for record in batch.records:
-        try:
-            anomaly = _decode_anomaly(record.value or b"")
-        except msgspec.DecodeError as exc:
-            letters.append((record, "not-an-anomaly", str(exc)))
-            continue
         # Offsets of a patient's partition grow with time, so that an old repeat never undoes a correction.
         version = _origin(batch, record).offset + 1
-        by_version[version] = record
-        source = record.value if anomaly.anomaly_type is not None else None
-        documents.append(Document(sink.index, document_id(anomaly.patient_id, anomaly.observation_id), version, source))
+        try:
+            documents.append(document(record, version))
+        except msgspec.DecodeError as exc:
+            letters.append((record, reason, str(exc)))
+        else:
+            by_version[version] = record
     for refused in await sink.write(documents):
         letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
     sent = []
-    for record, reason, detail in letters:
-        headers = letter_headers(_here(batch, record), record.headers, [Rejection(reason, "", detail)])
+    for record, code, detail in letters:
+        headers = letter_headers(_here(batch, record), record.headers, [Rejection(code, "", detail)])
         sent.append(
             await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition)
         )

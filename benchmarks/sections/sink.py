@@ -18,7 +18,7 @@ from benchmarks.processes import MeasuredProcess
 from benchmarks.report import Answer, median, spread
 from benchmarks.sections.throughput import PATIENTS
 from bp_faust.search.sink import document_id
-from bp_faust.search.templates import ensure_index
+from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 
 _WORKER = replace(THIS_WORKER, environment=with_sink)
 
@@ -113,7 +113,7 @@ async def _sink_alone(bench: Bench, dataset: Dataset, documents: Path) -> BulkMe
 
 async def _bulk_alone(bench: Bench, documents: Path) -> BulkMeasurement:
     async with bench.run() as run, watched_index(bench.elasticsearch_url, run.names.index) as index:
-        await ensure_index(index.client, index.name)
+        await ensure_index(index.client, index.name, ANOMALY_PROPERTIES)
         command = [sys.executable, "-m", "benchmarks.contenders.bulk_alone"]
         count = sum(1 for _ in documents.open("rb"))
         with MeasuredProcess(

@@ -1,4 +1,4 @@
-"""Keep the anomalies' index: prepare it, then write to it."""
+"""Keep an index: prepare it, then write to it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -10,15 +10,16 @@ from bp_faust.search.client import wait_until_available
 from bp_faust.search.documents import Document, Refused
 from bp_faust.search.errors import SearchUnavailableError
 from bp_faust.search.retrying import log_retry
-from bp_faust.search.templates import ensure_index
+from bp_faust.search.templates import Properties, ensure_index
 from bp_faust.search.writer import BulkWriter
 
 
-class AnomalySink:
-    """Write anomalies once their index is there."""
+class Sink:
+    """Write documents once their index is there."""
 
-    def __init__(self, client: AsyncElasticsearch, index: str) -> None:
+    def __init__(self, client: AsyncElasticsearch, index: str, properties: Properties) -> None:
         self.index = index
+        self._properties = properties
         self._client = client
         self._writer = BulkWriter(client)
         self._ready = asyncio.Event()
@@ -28,7 +29,7 @@ class AnomalySink:
         while not self._ready.is_set():
             await wait_until_available(self._client)
             try:
-                await ensure_index(self._client, self.index)
+                await ensure_index(self._client, self.index, self._properties)
             except SearchUnavailableError as error:
                 log_retry(str(error))
             else:
@@ -38,10 +39,6 @@ class AnomalySink:
         """Store documents durably, as soon as the index is there; return those refused for good."""
         await self._ready.wait()
         return await self._writer.write(documents)
-
-    async def close(self) -> None:
-        """End the connections."""
-        await self._client.close()
 
 
 def document_id(patient_id: str, observation_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Describe the index of the anomalies, and make sure that it is there and fits."""
+"""Describe the indices of anomalies and of alerts, and make sure that they are there and fit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +10,49 @@ from bp_faust.search.answers import DENIED, error_type, is_later
 from bp_faust.search.errors import IndexMappingError, SearchDeniedError, SearchError, SearchUnavailableError
 from bp_faust.search.retrying import address, describe
 
-#: The fields of an anomaly document: the seed's five, and the Observation that it came from.
-PROPERTIES: Mapping[str, Mapping[str, str]] = {
+Properties = Mapping[str, Mapping[str, Any]]
+
+#: What is told of a finding; its citation is kept, and not searched for.
+_FINDING: Properties = {
+    **{field: {"type": "keyword"} for field in ("rule", "title", "severity", "pressures", "policy", "direction")},
+    "citation": {"type": "keyword", "index": False, "doc_values": False},
+}
+
+#: The fields of an anomaly document: the seed's five, the Observation that it came from, and by which rules.
+ANOMALY_PROPERTIES: Properties = {
     "patient_id": {"type": "keyword"},
     "systolic_pressure": {"type": "float"},
     "diastolic_pressure": {"type": "float"},
     "anomaly_type": {"type": "keyword"},
     "timestamp": {"type": "date"},
     "observation_id": {"type": "keyword"},
+    "findings": {"type": "object", "properties": _FINDING},
+}
+
+#: The fields of an alert's document: what the alert now is.
+ALERT_PROPERTIES: Properties = {
+    **{
+        field: {"type": "keyword"}
+        for field in (
+            "alert_id",
+            "patient_id",
+            "status",
+            "direction",
+            "severity",
+            "rule",
+            "title",
+            "policy",
+            "observation_id",
+            "acknowledged_by",
+            "reason",
+        )
+    },
+    "citation": _FINDING["citation"],
+    "acknowledged_because": {"type": "text"},
+    "opened": {"type": "date"},
+    "timestamp": {"type": "date"},
+    "acknowledged_at": {"type": "date"},
+    "muted": {"type": "boolean"},
 }
 
 #: Unknown fields are kept in the document but neither indexed nor guessed at: with "true" a stranger's first document
@@ -35,7 +70,7 @@ _GC_DELETES = "7d"
 _ALSO_FITS = {"float": {"double"}, "date": {"date_nanos"}}
 
 
-def index_template(name: str) -> dict[str, Any]:
+def index_template(name: str, properties: Properties) -> dict[str, Any]:
     """Build the composable index template (the body of PUT _index_template) for the index of that name.
 
     One shard holds tens of millions of these documents; a replica is kept wherever there is a second node for it.
@@ -45,41 +80,41 @@ def index_template(name: str) -> dict[str, Any]:
         "priority": 500,
         "template": {
             "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "gc_deletes": _GC_DELETES},
-            "mappings": mappings(),
+            "mappings": mappings(properties),
         },
         "_meta": {"managed_by": "bp_faust"},
     }
 
 
-def mappings() -> dict[str, Any]:
+def mappings(properties: Properties) -> dict[str, Any]:
     """Build the mapping of the index."""
-    return {"dynamic": _DYNAMIC, "properties": {field: dict(mapping) for field, mapping in PROPERTIES.items()}}
+    return {"dynamic": _DYNAMIC, "properties": {field: dict(mapping) for field, mapping in properties.items()}}
 
 
-def mismatch(properties: Mapping[str, Mapping[str, Any]]) -> str | None:
+def mismatch(found_properties: Properties, properties: Properties) -> str | None:
     """Say in what an existing mapping's properties keep our documents from being indexed right, or None if in nothing.
 
     A missing field is no mismatch: it can be added.
     """
-    for field, ours in PROPERTIES.items():
+    for field, ours in properties.items():
         wanted = ours["type"]
-        found = properties.get(field, ours).get("type", "object")
+        found = found_properties.get(field, ours).get("type", "object")
         if found != wanted and found not in _ALSO_FITS.get(wanted, ()):
             return f"its field {field} is of type {found} and must be {wanted}"
     return None
 
 
-async def ensure_index(client: AsyncElasticsearch, name: str) -> None:
+async def ensure_index(client: AsyncElasticsearch, name: str, properties: Properties) -> None:
     """Put the index template, create the index if it is missing, and add to an existing one what it lacks.
 
     Raises IndexMappingError where the existing index cannot hold our documents, SearchDeniedError where we lack the
     right, SearchUnavailableError where Elasticsearch cannot be reached, SearchError where it will not do it.
     """
     try:
-        await client.indices.put_index_template(name=name, body=index_template(name))
+        await client.indices.put_index_template(name=name, body=index_template(name, properties))
         if not await client.indices.exists(index=name):
             await _create(client, name)
-        await _check(client, name)
+        await _check(client, name, properties)
     except TransportError as error:
         raise SearchUnavailableError(f"Elasticsearch at {address(client)} {describe(error)}") from error
     except ApiError as error:
@@ -105,21 +140,21 @@ async def _create(client: AsyncElasticsearch, name: str) -> None:
             raise  # not the race with another worker that is starting too
 
 
-async def _check(client: AsyncElasticsearch, name: str) -> None:
+async def _check(client: AsyncElasticsearch, name: str, properties: Properties) -> None:
     answer = await client.indices.get_mapping(index=name)
     # An alias answers with the names of the indices behind it.
     for index, found in answer.body.items():
-        wrong = mismatch(found["mappings"].get("properties", {}))
+        wrong = mismatch(found["mappings"].get("properties", {}), properties)
         if wrong:
             raise IndexMappingError(
                 f"the existing Elasticsearch index {index} does not fit: {wrong}; delete it, or reindex it into one "
                 f"made from the index template {name}, or choose another index name"
             )
-    await client.indices.put_mapping(index=name, dynamic=_DYNAMIC, properties=_lacking(answer.body))
+    await client.indices.put_mapping(index=name, dynamic=_DYNAMIC, properties=_lacking(answer.body, properties))
     await client.indices.put_settings(index=name, settings={"gc_deletes": _GC_DELETES}, preserve_existing=True)
 
 
-def _lacking(indices: Mapping[str, Any]) -> dict[str, Any]:
+def _lacking(indices: Mapping[str, Any], properties: Properties) -> dict[str, Any]:
     """List the fields that at least one of the indices does not map."""
     known = [set(found["mappings"].get("properties", {})) for found in indices.values()]
-    return {field: dict(ours) for field, ours in PROPERTIES.items() if not all(field in fields for fields in known)}
+    return {field: dict(ours) for field, ours in properties.items() if not all(field in fields for fields in known)}

@@ -14,7 +14,7 @@ from elasticsearch import AsyncElasticsearch
 
 from bp_faust.search.client import connect
 from bp_faust.search.documents import Document
-from bp_faust.search.templates import ensure_index
+from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 from bp_faust.search.writer import BulkWriter
 from tests.integration.kibana_requests import Row, query, rows
 
@@ -52,7 +52,7 @@ async def client(elasticsearch_url: str) -> AsyncIterator[AsyncElasticsearch]:
 @pytest.fixture
 async def index(client: AsyncElasticsearch, anomalies: list[dict[str, Any]]) -> AsyncIterator[str]:
     name = f"kibana-{uuid.uuid4().hex}"
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     documents = [Document(name, anomaly["observation_id"], 1, anomaly) for anomaly in anomalies]
     assert await BulkWriter(client).write(documents) == []
     await client.indices.refresh(index=name)
@@ -129,7 +129,7 @@ async def test_the_table_of_the_seed_s_report_comes_out_as_printed(client: Async
     patients = ["162bbe21", "2a64ef1d", "2cef7e9f", "3910dd41", "396fb588"]
     others = [f"{number:08d}-other" for number in range(40)]
     hits = [patient for patient in patients for _ in range(4)] + others
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     await BulkWriter(client).write(
         Document(
             name, str(number), 1, {"patient_id": patient, "anomaly_type": "Hypertension", "timestamp": "2025-03-02"}

@@ -9,7 +9,7 @@ from elasticsearch import AsyncElasticsearch
 
 from bp_faust.search.client import connect
 from bp_faust.search.errors import IndexMappingError, SearchError
-from bp_faust.search.templates import PROPERTIES, ensure_index
+from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def _types(client: AsyncElasticsearch, name: str) -> dict[str, str]:
 
 
 async def test_a_missing_index_is_created_with_the_explicit_mapping(client: AsyncElasticsearch, name: str) -> None:
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     assert await _types(client, name) == {
         "patient_id": "keyword",
         "systolic_pressure": "float",
@@ -47,14 +47,14 @@ async def test_a_missing_index_is_created_with_the_explicit_mapping(client: Asyn
 
 
 async def test_preparing_twice_and_at_once_is_harmless(client: AsyncElasticsearch, name: str) -> None:
-    await asyncio.gather(*[ensure_index(client, name) for _ in range(4)])
-    await ensure_index(client, name)
-    assert set(await _types(client, name)) == set(PROPERTIES)
+    await asyncio.gather(*[ensure_index(client, name, ANOMALY_PROPERTIES) for _ in range(4)])
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
+    assert set(await _types(client, name)) == set(ANOMALY_PROPERTIES)
 
 
 async def test_an_index_lost_at_run_time_comes_back_with_the_mapping(client: AsyncElasticsearch, name: str) -> None:
     """A bulk request re-creates the index by itself; the template sees to its mapping."""
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     await client.indices.delete(index=name)
     await client.index(index=name, document={"patient_id": "p"})
     assert (await _types(client, name))["patient_id"] == "keyword"
@@ -62,7 +62,7 @@ async def test_an_index_lost_at_run_time_comes_back_with_the_mapping(client: Asy
 
 async def test_the_documents_of_the_seed_fit(client: AsyncElasticsearch, name: str) -> None:
     """The seed's consumer sends integers, a UTC time without a zone and no id."""
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     document = {
         "patient_id": "162bbe21-d03c-4405-a2d6-01a2b3c4d5e6",
         "systolic_pressure": 171,
@@ -85,11 +85,11 @@ async def test_the_documents_of_the_seed_fit(client: AsyncElasticsearch, name: s
 
 
 async def test_fields_of_strangers_are_kept_but_never_break_a_document(client: AsyncElasticsearch, name: str) -> None:
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     for number, value in enumerate([1, "text", {"deep": [1, "a"]}]):
         await client.index(index=name, id=str(number), document={"patient_id": "p", "theirs": value})
     assert (await client.get(index=name, id="2"))["_source"]["theirs"] == {"deep": [1, "a"]}
-    assert set(await _types(client, name)) == set(PROPERTIES)
+    assert set(await _types(client, name)) == set(ANOMALY_PROPERTIES)
 
 
 async def test_an_index_whose_fields_were_guessed_is_refused_with_what_to_do(
@@ -98,7 +98,7 @@ async def test_an_index_whose_fields_were_guessed_is_refused_with_what_to_do(
     """The seed created its index without a mapping, so Elasticsearch took patient_id for text."""
     await client.index(index=name, document={"patient_id": "p", "systolic_pressure": 150})
     with pytest.raises(IndexMappingError) as raised:
-        await ensure_index(client, name)
+        await ensure_index(client, name, ANOMALY_PROPERTIES)
     sentence = str(raised.value)
     assert "patient_id is of type text and must be keyword" in sentence
     assert name in sentence
@@ -107,17 +107,17 @@ async def test_an_index_whose_fields_were_guessed_is_refused_with_what_to_do(
 
 async def test_an_empty_or_older_index_gets_the_fields_it_lacks(client: AsyncElasticsearch, name: str) -> None:
     await client.indices.create(index=name, mappings={"properties": {"systolic_pressure": {"type": "double"}}})
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     types = await _types(client, name)
     assert types.pop("systolic_pressure") == "double"
     assert types["patient_id"] == "keyword"
-    assert set(types) == set(PROPERTIES) - {"systolic_pressure"}
+    assert set(types) == set(ANOMALY_PROPERTIES) - {"systolic_pressure"}
 
 
 async def test_an_unreachable_elasticsearch_is_named(unused_url: str) -> None:
     async with connect(unused_url) as client:
         with pytest.raises(SearchError, match=unused_url):
-            await ensure_index(client, "any")
+            await ensure_index(client, "any", ANOMALY_PROPERTIES)
 
 
 @pytest.fixture

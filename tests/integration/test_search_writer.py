@@ -11,7 +11,7 @@ from elasticsearch import AsyncElasticsearch
 from bp_faust.search.client import connect, wait_until_available
 from bp_faust.search.documents import Document, Refused
 from bp_faust.search.errors import SearchDeniedError, SearchError, WriterStopped
-from bp_faust.search.templates import ensure_index
+from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 from bp_faust.search.writer import BulkWriter
 from tests.integration.fault_proxy import FaultProxy
 
@@ -28,7 +28,7 @@ async def client(elasticsearch_url: str) -> AsyncIterator[AsyncElasticsearch]:
 @pytest.fixture
 async def index(client: AsyncElasticsearch) -> AsyncIterator[str]:
     name = f"writer-{uuid.uuid4().hex}"
-    await ensure_index(client, name)
+    await ensure_index(client, name, ANOMALY_PROPERTIES)
     yield name
     await client.options(ignore_status=404).indices.delete(index=name)
     await client.indices.delete_index_template(name=name)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bp_faust.search.templates import PROPERTIES
+from bp_faust.search.templates import ANOMALY_PROPERTIES
 
 DIRECTORY = Path(__file__).parents[2] / "kibana"
 LINES = [orjson.loads(line) for file in sorted(DIRECTORY.glob("*.ndjson")) for line in file.read_bytes().splitlines()]
@@ -47,7 +47,7 @@ def test_every_reference_resolves_and_every_object_is_one_that_kibana_8_9_takes(
 def test_the_data_view_is_of_our_index_and_its_time() -> None:
     ((_, view),) = [(key, saved) for key, saved in OBJECTS.items() if key[0] == "index-pattern"]
     assert view["attributes"]["title"] == INDEX
-    assert PROPERTIES[view["attributes"]["timeFieldName"]]["type"] == "date"
+    assert ANOMALY_PROPERTIES[view["attributes"]["timeFieldName"]]["type"] == "date"
 
 
 @pytest.mark.parametrize("saved", VISUALISATIONS, ids=lambda saved: saved["id"])
@@ -57,14 +57,14 @@ def test_every_visualisation_searches_the_data_view_for_fields_of_the_mapping(sa
     assert source["query"]["language"] == "kuery"
     if source["query"]["query"]:
         field, _, value = source["query"]["query"].partition(" : ")
-        assert PROPERTIES[field]["type"] == "keyword"
+        assert ANOMALY_PROPERTIES[field]["type"] == "keyword"
         assert value == '"Hypertension"'
     for aggregation in _vis_state(saved)["aggs"]:
         allowed = AGGREGATIONS[aggregation["schema"]][aggregation["type"]]
         field = aggregation["params"].get("field")
         assert (field is None) == (not allowed)
         if field is not None:
-            assert PROPERTIES[field]["type"] in allowed
+            assert ANOMALY_PROPERTIES[field]["type"] in allowed
 
 
 @pytest.mark.parametrize("saved", VISUALISATIONS, ids=lambda saved: saved["id"])

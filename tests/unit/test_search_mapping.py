@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bp_faust.search.templates import PROPERTIES, index_template, mappings, mismatch
+from bp_faust.search.templates import ANOMALY_PROPERTIES, index_template, mappings, mismatch
 
 SEED_FIELDS = {
     "patient_id": "keyword",
@@ -16,15 +16,15 @@ SEED_FIELDS = {
 
 
 def test_the_template_maps_the_fields_of_the_seed_and_the_observation() -> None:
-    template = index_template("blood_pressure_anomalies_v2")
+    template = index_template("blood_pressure_anomalies_v2", ANOMALY_PROPERTIES)
     assert template["index_patterns"] == ["blood_pressure_anomalies_v2"]
     types = {field: mapping["type"] for field, mapping in template["template"]["mappings"]["properties"].items()}
     assert types == {**SEED_FIELDS, "observation_id": "keyword"}
 
 
 def test_the_mapping_is_a_copy_that_callers_may_change() -> None:
-    mappings()["properties"]["patient_id"]["type"] = "text"
-    assert PROPERTIES["patient_id"]["type"] == "keyword"
+    mappings(ANOMALY_PROPERTIES)["properties"]["patient_id"]["type"] = "text"
+    assert ANOMALY_PROPERTIES["patient_id"]["type"] == "keyword"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_mapping_is_a_copy_that_callers_may_change() -> None:
     ],
 )
 def test_a_field_of_another_type_is_named_with_what_it_must_be(changed: dict[str, Any], words: str) -> None:
-    sentence = mismatch({**mappings()["properties"], **changed})
+    sentence = mismatch({**mappings(ANOMALY_PROPERTIES)["properties"], **changed}, ANOMALY_PROPERTIES)
     assert sentence is not None
     assert words in sentence
 
@@ -46,8 +46,8 @@ def test_a_field_of_another_type_is_named_with_what_it_must_be(changed: dict[str
     "changed", [{}, {"systolic_pressure": {"type": "double"}}, {"timestamp": {"type": "date_nanos"}}, {"x": {}}]
 )
 def test_finer_types_and_more_fields_fit(changed: dict[str, Any]) -> None:
-    assert mismatch({**mappings()["properties"], **changed}) is None
+    assert mismatch({**mappings(ANOMALY_PROPERTIES)["properties"], **changed}, ANOMALY_PROPERTIES) is None
 
 
 def test_missing_fields_fit() -> None:
-    assert mismatch({}) is None
+    assert mismatch({}, ANOMALY_PROPERTIES) is None
