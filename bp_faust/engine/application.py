@@ -45,6 +45,9 @@ _FAUST_DATADIR = "{conf.name}-data"
 #: How many records a batch holds at most where nothing else is set; without a bound memory has none.
 _RECORDS_IN_A_BATCH = 4000
 
+#: How many bytes batches may have together that are handed over as one.
+_JOINED_BYTES = 1 << 20
+
 #: Compacted soon, so that rebuilding a table reads little that is outdated.
 _CHANGELOG_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "segment.ms": "600000"}
 
@@ -204,9 +207,7 @@ class App(faust.App):
             async for value in stream:
                 batch = batch_of(value)
                 if batch.tp not in waiting:
-                    waiting[batch.tp] = WaitingBatches(
-                        self.conf.broker_max_poll_records, self.conf.consumer_max_fetch_size
-                    )
+                    waiting[batch.tp] = WaitingBatches(self.conf.broker_max_poll_records, _JOINED_BYTES)
                     self.add_future(work_through(waiting[batch.tp]))
                 waiting[batch.tp].put(batch)
 
