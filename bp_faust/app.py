@@ -14,7 +14,17 @@ app = App(
     # Faust's own way of finding these by itself hides errors in them.
     autodiscover=[
         f"bp_faust.{module}"
-        for module in ("agents", "timers", "views", "fhir_views", "commands", "dead_letter_commands")
+        for module in (
+            "agents",
+            "alert_agents",
+            "timers",
+            "views",
+            "change_views",
+            "fhir_views",
+            "commands",
+            "dead_letter_commands",
+            "patient_commands",
+        )
     ],
     web_application_options={"client_max_size": settings.record_max_bytes},
     # What is too large, brokers say.

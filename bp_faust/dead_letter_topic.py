@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from bp_faust.dead_letters import DeadLetter, Origin, read_letter, replay_headers
-from bp_faust.engine.broker import admin_client, client_settings
-from bp_faust.engine.errors import TopicError
+from bp_faust.engine.broker import client_settings
+from bp_faust.topic_records import read_records
 
 if TYPE_CHECKING:
     from bp_faust.engine.application import App
@@ -62,35 +62,14 @@ async def read_letters(
 
     Progress is told as (done, all) records. Raises TopicError where there is no such topic, BrokerUnavailableError.
     """
-    partitions = await _partitions(app, topic)
-    consumer = AIOKafkaConsumer(isolation_level="read_committed", enable_auto_commit=False, **client_settings(app))
     seen: set[Origin] = set()
-    async with consumer:
-        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-        total, passed = sum(ends.values()) - sum(starts.values()), 0
-        for tp in partitions:
-            consumer.assign([tp])
-            consumer.seek(tp, starts[tp])
-            while (position := await consumer.position(tp)) < ends[tp]:
-                progress(passed + position - starts[tp], total)
-                for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, []):
-                    place = Origin(topic, tp.partition, record.offset, record.timestamp)
-                    found = Found(place, read_letter(place, record.key, record.value, record.headers))
-                    if record.offset < ends[tp] and wanted.wants(found) and found.letter.origin not in seen:
-                        seen.add(found.letter.origin)
-                        yield found
-            passed += ends[tp] - starts[tp]
-        progress(total, total)
-
-
-async def _partitions(app: App, topic: str) -> list[TopicPartition]:
-    async with admin_client(app) as client:
-        if topic not in await client.list_topics():
-            raise TopicError(
-                f"There is no topic {topic}: no worker has run here yet, or BP_FAUST_READINGS_TOPIC differs."
-            )
-        (described,) = await client.describe_topics([topic])
-    return sorted(TopicPartition(topic, part["partition"]) for part in described["partitions"])
+    async for tp, records in read_records(app, topic, progress):
+        for record in records:
+            place = Origin(topic, tp.partition, record.offset, record.timestamp)
+            found = Found(place, read_letter(place, record.key, record.value, record.headers))
+            if wanted.wants(found) and found.letter.origin not in seen:
+                seen.add(found.letter.origin)
+                yield found
 
 
 async def replay(app: App, letters: AsyncIterator[Found]) -> int:

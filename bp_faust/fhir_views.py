@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
@@ -27,6 +26,7 @@ from bp_faust.fhir.interactions import (
 from bp_faust.fhir.reasons import Reason
 from bp_faust.models import Rejection
 from bp_faust.topics import readings
+from bp_faust.web_access import has_token
 
 #: How long Kafka may take to have a record, in seconds.
 _KAFKA_SECONDS = 10.0
@@ -50,8 +50,7 @@ class _FhirView(View):
             )
         if request.method == "GET":
             return await super().dispatch(request)
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+        if not has_token(request, token):
             answer = failure(401, "login", "Send the header Authorization: Bearer with the token of this worker.")
             return self._respond(answer, {"WWW-Authenticate": 'Bearer realm="bp_faust"'})
         media_type = request.content_type if request.headers.get("Content-Type") else "application/fhir+json"

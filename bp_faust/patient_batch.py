@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from bp_faust import metrics
 from bp_faust.clinical.following import acknowledge, check_missing, end_missing, take_readings
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.engine.batches import Effects, Header
@@ -13,6 +14,7 @@ from bp_faust.models import AlertEvent, Entry, PatientSettings, PatientState, Re
 from bp_faust.signals import Acknowledge, Clock, SetCohort, SetPatient, Signal
 from bp_faust.tables import (
     cohort_key,
+    cohort_of,
     cohorts,
     entries,
     expectations,
@@ -144,11 +146,12 @@ class PatientBatch:
 
     def _cohort(self, name: str) -> PatientSettings | None:
         if name not in self._cohorts:
-            (value,) = patients.store.get_many(self._partition, [cohort_key(name)])
-            self._cohorts[name] = cohorts.decode(value) if value is not None else None
+            self._cohorts[name] = cohort_of(self._partition, name)
         return self._cohorts[name]
 
-    def _tell(self, events: Iterable[AlertEvent]) -> None:
+    def _tell(self, events: Sequence[AlertEvent]) -> None:
+        for event in events:
+            metrics.ALERTS.labels(event.status).inc()
         self._alerts += [(event.patient_id.encode(), _encode(event), []) for event in events]
 
     def add_to(self, effects: Effects) -> None:

@@ -144,6 +144,32 @@ class Settings(BaseSettings):
     fhir_token: SecretStr | None = Field(
         None, min_length=16, description="The bearer token of `POST /fhir`, which is off without one."
     )
+    web_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="The bearer token for what changes things over HTTP: settings of patients, acknowledging alerts. "
+        "Without one nothing can be changed there.",
+    )
+    notify_urls: SecretStr | None = Field(
+        None,
+        description="Whom to tell of alerts that are opened or escalate, as Apprise URLs with commas between them: "
+        "`jsons://host/path` is a webhook, `mailtos://user:password@host?to=ward@example.org` an e-mail.",
+    )
+    notify_title: str = Field(
+        "{title}: {severity}", description="The title of those messages; fields of an alert stand in braces."
+    )
+    notify_body: str = Field(
+        "{title} of patient {patient_id}: {status} since {timestamp}, by {rule}.", description="Their text."
+    )
+    fhir_output: bool = Field(
+        False,
+        description="Whether averages (Observations) and alerts (Flags and Communications) go to a topic as FHIR.",
+    )
+    fhir_topic: str = Field("blood_pressure_fhir", description="The topic that those resources go out on.")
+    fhir_subscriber_url: str | None = Field(
+        None,
+        description="Where to POST those resources, as Bundles of a FHIR subscription's notifications; with retries.",
+    )
     default_time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         "UTC", description="The time zone of times that name none, such as `Europe/Paris`."
     )
@@ -153,6 +179,10 @@ class Settings(BaseSettings):
         own = find_policy(self.policy)
         more = [find_policy(str(path)) for path in self.policy_files]
         return Judges({**POLICIES, **{policy.id: policy for policy in [*more, own]}}, own.id, self.measurement_setting)
+
+    def notification_urls(self) -> list[str]:
+        """Return whom to tell of alerts."""
+        return [url.strip() for url in (self.secret("notify_urls") or "").split(",") if url.strip()]
 
     def parse_options(self) -> ParseOptions:
         """Return what this site decided about reading FHIR."""

@@ -111,6 +111,12 @@ def expected_of(partition: int) -> Iterator[tuple[str, float]]:
         yield patient_of(key), expectations.decode(value)
 
 
+def cohort_of(partition: int, name: str) -> PatientSettings | None:
+    """Return a cohort's settings, None where nothing is set."""
+    (value,) = patients.store.get_many(partition, [cohort_key(name)])
+    return cohorts.decode(value) if value is not None else None
+
+
 def readings_of(partition: int, patient_id: str) -> Iterator[tuple[str, Entry]]:
     """Yield a patient's Observations."""
     prefix = reading_prefix(patient_id)

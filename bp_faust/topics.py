@@ -19,6 +19,8 @@ patient_readings = app.batched_topic(f"{settings.app_id}-readings")
 anomalies = app.batched_topic(settings.anomalies_topic)
 #: What became of alerts, for everyone: JSON, keyed by patient.
 alerts = app.batched_topic(settings.alerts_topic)
+#: Averages and alerts as FHIR resources, keyed by patient; nothing unless it is switched on.
+fhir_resources = app.batched_topic(settings.fhir_topic)
 #: What people set for patients and cohorts: JSON, the last one for each key ``patient/<id>`` or ``cohort/<name>``.
 patient_settings = app.batched_topic(
     f"{settings.app_id.replace('_', '-')}-patient-settings", config={"cleanup.policy": "compact"}

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from importlib import resources
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import orjson
-from aiohttp import ClientError, ClientTimeout
+import msgspec
 from faust.web import Request, Response, View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from yarl import URL
 
-from bp_faust.app import app
+from bp_faust.app import app, settings
+from bp_faust.clinical.averages import average, days, measured
+from bp_faust.clinical.following import describe_alert, standing_alerts
+from bp_faust.clinical.policy import SEVERITIES
 from bp_faust.clinical.state import timestamp
 from bp_faust.engine.partitioner import partition_of
-from bp_faust.models import Entry, PatientState
+from bp_faust.models import AlertEvent, Entry, PatientState
+from bp_faust.peers import ask_peers
+from bp_faust.settings import read_judges
 from bp_faust.tables import (
-    entries,
+    cohort_of,
     local_patients,
     local_refusals,
-    observation_of,
     patient_key,
     patient_states,
     patients,
-    reading_prefix,
+    patients_of,
+    readings_of,
 )
 
-#: How long other workers may take to tell of their patients, in seconds.
-_PEER_SECONDS = 3.0
+#: Over how many days averages are shown.
+_AVERAGES = (7, 28)
+
+_ZONE = ZoneInfo(settings.default_time_zone)
+_judges = read_judges(settings)
 
 #: How many of a patient's readings are shown, the latest first.
 _READINGS_SHOWN = 100
@@ -62,6 +68,7 @@ def _reading(observation_id: str, entry: Entry) -> dict[str, Any]:
         "diastolic_pressure": entry.diastolic,
         "timestamp": timestamp(entry.time),
         "anomaly_type": entry.anomaly_type,
+        "findings": entry.rules,
         "counted": entry.counted,
         "flags": entry.flags,
     }
@@ -74,7 +81,7 @@ class PatientList(View):
     async def get(self, request: Request) -> Response:
         """Return this worker's patients and, unless ``?local`` is given, those of all other workers."""
         found = [patient_summary(patient_id, state) for patient_id, state in local_patients()]
-        answers, missing = await _ask_peers(request, "/patients/")
+        answers, missing = await ask_peers(request, "/patients/")
         for answer in answers:
             found += answer["patients"]
         found.sort(key=lambda patient: patient["patient_id"])
@@ -88,33 +95,10 @@ class Refusals(View):
     async def get(self, request: Request) -> Response:
         """Return the counts of this worker and, unless ``?local`` is given, of all other workers together."""
         found = Counter(local_refusals())
-        answers, missing = await _ask_peers(request, "/refusals/")
+        answers, missing = await ask_peers(request, "/refusals/")
         for answer in answers:
             found.update(answer["refusals"])
         return self.json({"refusals": dict(found.most_common()), "workers_missing": missing})
-
-
-async def _ask_peers(request: Request, path: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the other workers answer for themselves, and the addresses of those that do not; none if ?local."""
-    if "local" in request.query:
-        return [], []
-    own = URL(app.conf.canonical_url).authority
-    urls = (URL(host) for host in app.router.tables_metadata())
-    peers = [url for url in urls if url.authority and url.authority != own]
-    answers = await asyncio.gather(*(_ask(peer.with_path(path).with_query("local")) for peer in peers))
-    missing = [str(peer) for peer, answer in zip(peers, answers, strict=True) if answer is None]
-    return [answer for answer in answers if answer is not None], missing
-
-
-async def _ask(url: URL) -> dict[str, Any] | None:
-    try:
-        async with app.http_client.get(url, timeout=ClientTimeout(_PEER_SECONDS)) as response:
-            if response.status != 200:
-                return None
-            told: dict[str, Any] = orjson.loads(await response.read())
-            return told
-    except (ClientError, TimeoutError, asyncio.TimeoutError, ValueError):
-        return None
 
 
 @app.page("/patients/{patient_id}/", name="patient")
@@ -131,12 +115,51 @@ class PatientDetail(View):
         value = store.get_many(partition, [patient_key(patient_id)])[0]
         if value is None:
             return self.error(404, "No reading of this patient has been seen.")
-        prefix = reading_prefix(patient_id)
-        found = [(observation_of(key, prefix), entries.decode(entry)) for key, entry in store.scan(partition, prefix)]
+        state = patient_states.decode(value)
+        found = list(readings_of(partition, patient_id))
+        taken = measured(found)
         found.sort(key=lambda pair: pair[1].time, reverse=True)
-        shown = [_reading(observation_id, entry) for observation_id, entry in found[:_READINGS_SHOWN]]
-        summary = patient_summary(patient_id, patient_states.decode(value))
-        return self.json({**summary, "latest_readings": shown})
+        return self.json(
+            {
+                **patient_summary(patient_id, state),
+                "findings": state.findings,
+                "alerts": msgspec.to_builtins(_standing(partition, patient_id, state)),
+                "settings": msgspec.to_builtins(state.settings),
+                "averages": msgspec.to_builtins([average(taken, number, _ZONE) for number in _AVERAGES]),
+                "days": msgspec.to_builtins(days(taken, _ZONE)),
+                "latest_readings": [_reading(identity, entry) for identity, entry in found[:_READINGS_SHOWN]],
+            }
+        )
+
+
+@app.page("/alerts/", name="alerts")
+class Alerts(View):
+    """List the alerts that are not resolved."""
+
+    async def get(self, request: Request) -> Response:
+        """Return the alerts of this worker's patients and, unless ``?local`` is given, of all others, gravest first."""
+        found = [
+            msgspec.to_builtins(event)
+            for partition in patients.store.active_partitions
+            for patient_id, state in patients_of(partition)
+            for event in _standing(partition, patient_id, state)
+        ]
+        answers, missing = await ask_peers(request, "/alerts/")
+        for answer in answers:
+            found += answer["alerts"]
+        found.sort(key=lambda event: event["timestamp"], reverse=True)
+        found.sort(key=lambda event: SEVERITIES.index(event["severity"]), reverse=True)
+        return self.json({"alerts": found, "workers_missing": missing})
+
+
+def _standing(partition: int, patient_id: str, state: PatientState) -> list[AlertEvent]:
+    alerts = standing_alerts(state)
+    if not alerts:
+        return []
+    settings = state.settings
+    cohort = cohort_of(partition, settings.cohort) if settings is not None and settings.cohort is not None else None
+    rules = _judges.rules(settings, cohort)
+    return [describe_alert(patient_id, state, alert, rules, _judges) for alert in alerts]
 
 
 @app.page("/", name="page")

@@ -69,7 +69,7 @@ def follow(
     current = _fold(base, patient_id, after, rules, acknowledged, to_tell)
     return (
         _settle(base, after, has_older, current, patient_id, rules, acknowledged),
-        _differences(told, to_tell),
+        _differences(told, to_tell, current),
     )
 
 
@@ -187,10 +187,12 @@ def _alert_id(patient_id: str, direction: Direction, identity: str) -> str:
     return blake2b(f"{patient_id}\0{direction}\0{identity}".encode(), digest_size=16).hexdigest()
 
 
-def _differences(was: Sequence[Transition], now: Sequence[Transition]) -> list[Transition]:
+def _differences(was: Sequence[Transition], now: Sequence[Transition], current: Tracks) -> list[Transition]:
     """Return what to tell those who know of other transitions: of each alert, what it now is comes last."""
     known = set(was)
     last_was = {transition.alert.alert_id: transition for transition in was}
+    tracks = (current.high, current.low)
+    there = {alert.alert_id: alert for track in tracks for alert in (track.resolved, track.alert) if alert is not None}
     of_alerts: dict[str, list[Transition]] = {}
     for transition in now:
         of_alerts.setdefault(transition.alert.alert_id, []).append(transition)
@@ -202,6 +204,11 @@ def _differences(was: Sequence[Transition], now: Sequence[Transition]) -> list[T
             if not to_tell or to_tell[-1] != transitions[-1]:
                 found.append(transitions[-1])
     for alert_id, last in last_was.items():
-        if alert_id not in of_alerts and last.alert.status != "resolved":
+        if alert_id in of_alerts:
+            continue
+        if alert_id in there:
+            # Opened before the recent readings, by which it is no longer changed.
+            found.append(Transition(there[alert_id]))
+        elif last.alert.status != "resolved":
             found.append(Transition(replace(last.alert, status="resolved"), "withdrawn"))
     return found

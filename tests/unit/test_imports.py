@@ -11,7 +11,17 @@ PACKAGE = Path(__file__).parents[2] / "bp_faust"
 PURE = ["fhir", "clinical", "simulation.py", "models.py"]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}
 CHANCE_AND_CLOCK = {"random", "secrets", "time", "uuid"}
-FAUST_SIDE = {"agents", "timers", "views", "fhir_views", "commands", "dead_letter_commands"}
+FAUST_SIDE = {
+    "agents",
+    "alert_agents",
+    "timers",
+    "views",
+    "fhir_views",
+    "change_views",
+    "commands",
+    "dead_letter_commands",
+    "patient_commands",
+}
 
 
 def modules(*names: str) -> list[Path]:

@@ -1,0 +1,194 @@
+"""Add the commands patient and alerts: set things for patients, and deal with their alerts."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import Any
+
+import click
+import msgspec
+import orjson
+from faust.cli import argument, option
+from msgspec.structs import replace
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bp_faust import topics
+from bp_faust.alert_history import last_events
+from bp_faust.app import app, settings
+from bp_faust.command import Command
+from bp_faust.engine.partitioner import partition_of
+from bp_faust.input_files import InputFileError
+from bp_faust.models import Acknowledgement, PatientSettings, Thresholds
+from bp_faust.patient_settings import PatientSettingsError, check, read_setting, setting_key
+from bp_faust.settings import read_judges
+from bp_faust.signals import SIGNAL_KEY, Acknowledge, signals
+from bp_faust.topic_records import read_records
+
+_THRESHOLDS = ("systolic_above", "systolic_below", "diastolic_above", "diastolic_below")
+
+
+def _key(who: str) -> bytes:
+    kind, _, name = who.partition("/")
+    if kind == "cohort" and name:
+        return setting_key(None, name)
+    return setting_key(name if kind == "patient" and name else who, None)
+
+
+class patient(Command):
+    """Set or show how a patient, or a cohort as cohort/NAME, is judged and looked after.
+
+    Examples: patient set p-1 --policy esc-2024 --setting home; patient set cohort/ward-3 --systolic-above 160; patient
+    set p-1 --cohort ward-3 --measure-every-days 2; patient set p-1 --clear; patient show; patient show p-1.
+    """
+
+    options = [
+        argument("action", type=click.Choice(["set", "show"])),
+        argument("who", required=False),
+        option("--policy", help="The policy's id, such as esc-2024."),
+        option("--setting", type=click.Choice(["office", "home"]), help="Where readings are made."),
+        option("--pregnant/--not-pregnant", default=None, help="Whether the patient is pregnant."),
+        option("--birth-date", help="In place of Patient.birthDate: a year, a month or a day."),
+        option("--cohort", help="The cohort whose settings hold as well."),
+        option("--muted-until", help="Until when nobody is told of alerts: ISO 8601 with a zone."),
+        option("--measure-every-days", type=int, help="Alert after so many days without a reading."),
+        option("--systolic-above", type=float, help="The patient's own thresholds, in mmHg."),
+        option("--systolic-below", type=float),
+        option("--diastolic-above", type=float),
+        option("--diastolic-below", type=float),
+        option("--clear", is_flag=True, help="First remove all that is set."),
+    ]
+
+    async def run(self, action: str, who: str | None, clear: bool, **given: Any) -> None:
+        """Do what is asked."""
+        chosen = {name: value for name, value in given.items() if value is not None}
+        known = await self._known()
+        if action == "show":
+            if chosen or clear:
+                raise click.UsageError("show takes no options.", self.ctx)
+            self._show(known, who)
+            return
+        if who is None:
+            raise click.UsageError("Name a patient, or a cohort as cohort/NAME.", self.ctx)
+        if not chosen and not clear:
+            raise click.UsageError("Say what to set; --help lists it.", self.ctx)
+        key = _key(who)
+        before = PatientSettings() if clear else known.get(key, PatientSettings())
+        limits = {name: chosen.pop(name) for name in _THRESHOLDS if name in chosen}
+        if limits:
+            chosen["thresholds"] = replace(before.thresholds or Thresholds(), **limits)
+        after = replace(before, **chosen)
+        policies = read_judges(settings).policies
+        if after.policy is not None and after.policy not in policies:
+            raise InputFileError(
+                f"There is no policy {after.policy!r} here: name one of {', '.join(sorted(policies))}."
+            )
+        try:
+            check(after, of_cohort=key.startswith(b"cohort/"))
+        except PatientSettingsError as exc:
+            raise InputFileError(f"{exc}.") from exc
+        value = None if after == PatientSettings() else msgspec.json.encode(after)
+        await (await topics.patient_settings.send(key=key, value=value, force=True))
+        self.say(f"{key.decode()}: {value.decode() if value is not None else 'nothing is set any more'}")
+
+    async def _known(self) -> dict[bytes, PatientSettings]:
+        known: dict[bytes, tuple[int, PatientSettings]] = {}
+        async for _, records in read_records(app, topics.patient_settings.get_topic_name()):
+            for record in records:
+                try:
+                    signal = read_setting(record.key, record.value, 0)
+                except PatientSettingsError:
+                    continue
+                if record.key not in known or record.timestamp >= known[record.key][0]:
+                    known[record.key] = (record.timestamp, signal.settings or PatientSettings())
+        return {key: found for key, (_, found) in known.items() if found != PatientSettings()}
+
+    def _show(self, known: dict[bytes, PatientSettings], who: str | None) -> None:
+        if who is not None:
+            key = _key(who)
+            known = {key: known.get(key, PatientSettings())}
+        shown = {key.decode(): msgspec.to_builtins(found) for key, found in sorted(known.items())}
+        if self.json:
+            self.say(orjson.dumps(shown).decode())
+            return
+        for name, found in shown.items():
+            self.say(f"{name}: {orjson.dumps(found).decode() if found else 'nothing is set'}")
+        if not shown:
+            self.say("Nothing is set for anyone.")
+
+
+class alerts(Command):
+    """List alerts, or note that somebody takes care of one.
+
+    Examples: alerts list; alerts list --status resolved --patient p-1; alerts acknowledge ALERT_ID --why "called her".
+    """
+
+    options = [
+        argument("action", type=click.Choice(["list", "acknowledge"])),
+        argument("alert_id", required=False),
+        option("--patient", "patient_id", help="Only this patient's."),
+        option(
+            "--status",
+            multiple=True,
+            type=click.Choice(["open", "escalated", "acknowledged", "resolved"]),
+            help="Only these; may be given several times [default: all but resolved].",
+        ),
+        option("--who", help="Who takes care of it [default: the user of this machine]."),
+        option("--why", help="What is known or done about it."),
+    ]
+
+    async def run(
+        self,
+        action: str,
+        alert_id: str | None,
+        patient_id: str | None,
+        status: tuple[str, ...],
+        who: str | None,
+        why: str | None,
+    ) -> None:
+        """Do what is asked."""
+        if action == "acknowledge":
+            if alert_id is None or not why:
+                raise click.UsageError("Name the alert, and say why with --why.", self.ctx)
+            await self._acknowledge(alert_id, who or getpass.getuser(), why)
+            return
+        wanted = status or ("open", "escalated", "acknowledged")
+        found = [
+            event
+            for event in (await last_events(app, topics.alerts.get_topic_name())).values()
+            if event.status in wanted and patient_id in (None, event.patient_id) and alert_id in (None, event.alert_id)
+        ]
+        found.sort(key=lambda event: event.timestamp, reverse=True)
+        if self.json:
+            self.say(msgspec.json.encode(found).decode())
+            return
+        rows = [
+            (event.alert_id, event.status, event.severity, event.title, event.patient_id, event.timestamp)
+            for event in found
+        ]
+        console = Console()
+        if not console.is_terminal:
+            for row in rows:
+                self.say("\t".join(row))
+            return
+        table = Table("alert", "status", "severity", "finding", "patient", "since", box=box.SIMPLE)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table if rows else "No alerts.")
+
+    async def _acknowledge(self, alert_id: str, who: str, why: str) -> None:
+        event = (await last_events(app, topics.alerts.get_topic_name())).get(alert_id)
+        if event is None:
+            raise InputFileError(f"There is no alert {alert_id}: `alerts list` shows those there are.")
+        if event.status == "resolved":
+            raise InputFileError(f"The alert {alert_id} is over since {event.timestamp}.")
+        signal = Acknowledge(Acknowledgement(event.patient_id, alert_id, who, why, time.time()))
+        partition = partition_of(event.patient_id, app.conf.topic_partitions)
+        await (
+            await topics.patient_readings.send(
+                key=SIGNAL_KEY, value=signals.encode(signal), partition=partition, force=True
+            )
+        )
+        self.say(f"{alert_id}: acknowledged by {who}")
