@@ -24,6 +24,7 @@ app = App(
             "commands",
             "dead_letter_commands",
             "patient_commands",
+            "backtest_commands",
         )
     ],
     web_application_options={"client_max_size": settings.record_max_bytes},

@@ -73,6 +73,12 @@ def follow(
     )
 
 
+def advance(tracks: Tracks, patient_id: str, seen: Seen, rules: AlertRules) -> tuple[Tracks, list[Transition]]:
+    """Return what one more reading, later than all before it, makes of alerts that nobody acknowledges."""
+    transitions: list[Transition] = []
+    return _fold(tracks, patient_id, (seen,), rules, {}, transitions), transitions
+
+
 def _place(seen: Seen) -> tuple[float, str]:
     return seen.time, seen.identity
 

@@ -162,13 +162,14 @@ class Judgement:
         self.high = _grade(findings, "high")
         self.low = _grade(findings, "low")
         #: The findings as JSON: the same for thousands of readings.
+        self._hash = hash((category, findings))
         self.encoded = msgspec.Raw(msgspec.json.encode(findings))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Judgement) and (self.category, self.findings) == (other.category, other.findings)
 
     def __hash__(self) -> int:
-        return hash((self.category, self.findings))
+        return self._hash
 
 
 def _grade(findings: Iterable[Finding], direction: Direction) -> Grade | None:

@@ -21,6 +21,7 @@ FAUST_SIDE = {
     "commands",
     "dead_letter_commands",
     "patient_commands",
+    "backtest_commands",
 }
 
 
