@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -41,6 +42,7 @@ _READINGS_PER_RECORD = 500
 _MOST_EXPLAINED = 50
 
 _judges = read_judges(settings)
+_AVERAGES_ZONE = ZoneInfo(settings.default_time_zone) if settings.fhir_output else None
 _PARSE_OPTIONS = settings.parse_options()
 _UNEXPLAINED = replace(_PARSE_OPTIONS, validation="off") if _PARSE_OPTIONS.validation == "rejects" else _PARSE_OPTIONS
 
@@ -103,7 +105,7 @@ def monitor(batch: Batch, effects: Effects) -> None:
             continue
         for reading in reading_batches.decode(record.value or b""):
             found[reading.patient_id].append(reading)
-    known = PatientBatch(batch.partition, _judges, settings.retention_days * 86_400.0)
+    known = PatientBatch(batch.partition, _judges, settings.retention_days * 86_400.0, _AVERAGES_ZONE)
     known.load(found)
     if told:
         known.set(told)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 
 import msgspec
 
 from bp_faust import metrics
-from bp_faust.clinical.following import acknowledge, check_missing, end_missing, take_readings
+from bp_faust.clinical.averages import average, measured
+from bp_faust.clinical.following import Change, acknowledge, check_missing, end_missing, take_readings
 from bp_faust.clinical.judges import Judges, Rules
+from bp_faust.clinical.state import timestamp
 from bp_faust.engine.batches import Effects, Header
+from bp_faust.fhir.output import average_observation
 from bp_faust.models import AlertEvent, Entry, PatientSettings, PatientState, Reading
 from bp_faust.signals import Acknowledge, Clock, SetCohort, SetPatient, Signal
 from bp_faust.tables import (
@@ -27,9 +31,12 @@ from bp_faust.tables import (
     reading_key,
     readings_of,
 )
-from bp_faust.topics import alerts, anomalies
+from bp_faust.topics import alerts, anomalies, fhir_resources
 
 _encode = msgspec.json.Encoder().encode
+
+#: Over how many days averages are told in FHIR: as home measurement is judged by.
+_AVERAGE_DAYS = 7
 
 _Message = tuple[bytes, bytes, list[Header]]
 
@@ -37,10 +44,14 @@ _Message = tuple[bytes, bytes, list[Header]]
 class PatientBatch:
     """Hold the states of a batch's patients while it is worked on."""
 
-    def __init__(self, partition: int, judges: Judges, retention_seconds: float) -> None:
+    def __init__(
+        self, partition: int, judges: Judges, retention_seconds: float, averages_zone: tzinfo | None = None
+    ) -> None:
+        """Work on a partition's patients; averages are told where there is a time zone for their days."""
         self._partition = partition
         self._judges = judges
         self._retention_seconds = retention_seconds
+        self._averages_zone = averages_zone
         self._states: dict[str, PatientState] = {}
         self._rules: dict[str, Rules] = {}
         self._cohorts: dict[str, PatientSettings | None] = {}
@@ -48,6 +59,7 @@ class PatientBatch:
         self._changes: dict[bytes, bytes | None] = {}
         self._anomalies: list[_Message] = []
         self._alerts: list[_Message] = []
+        self._averages: list[_Message] = []
 
     def load(self, patient_ids: Iterable[str]) -> None:
         """Read the states of patients that are not here yet."""
@@ -115,6 +127,18 @@ class PatientBatch:
                 whose = patient_id.encode()
                 self._anomalies += [(whose, _encode(anomaly), []) for anomaly in change.anomalies]
             self._tell(change.events)
+            if self._averages_zone is not None:
+                self._tell_average(patient_id, change, self._averages_zone)
+
+    def _tell_average(self, patient_id: str, change: Change, zone: tzinfo) -> None:
+        found: dict[str, Entry | None] = {**dict(readings_of(self._partition, patient_id)), **change.entries}
+        entries = [(identity, entry) for identity, entry in found.items() if entry is not None]
+        mean = average(measured(entries), _AVERAGE_DAYS, zone)
+        if mean is not None:
+            # The same readings give the same resource, whenever they are worked on.
+            issued = timestamp(max(entry.order[3] for _, entry in entries))
+            resource = average_observation(patient_id, mean, issued, zone)
+            self._averages.append((patient_id.encode(), _encode(resource), []))
 
     def hear(self, signals: Iterable[Signal]) -> None:
         """Note who knows of which alert, and find out whose readings are missing."""
@@ -161,6 +185,8 @@ class PatientBatch:
         effects.changes.update(self._changes)
         if self._anomalies:
             effects.send_all(anomalies.get_topic_name(), self._partition, self._anomalies)
+        if self._averages:
+            effects.send_all(fhir_resources.get_topic_name(), self._partition, self._averages)
         if self._alerts:
             effects.send_all(alerts.get_topic_name(), self._partition, self._alerts)
 

@@ -21,13 +21,27 @@ async def create_topic(kafka: str, name: str, partitions: int) -> None:
         await admin.close()
 
 
-async def produce(kafka: str, topic: str, values: Iterable[Any], partition: int | None = None) -> None:
-    """Put values on a topic, without keys; bytes as they are, all else as JSON."""
+async def produce(
+    kafka: str,
+    topic: str,
+    values: Iterable[Any],
+    partition: int | None = None,
+    *,
+    key: bytes | None = None,
+    timestamp_ms: int | None = None,
+) -> None:
+    """Put values on a topic, without keys unless one is given; bytes as they are, all else as JSON."""
     async with AIOKafkaProducer(
         bootstrap_servers=kafka, acks="all", linger_ms=5, max_request_size=2_000_000
     ) as producer:
         sends = [
-            await producer.send(topic, value if isinstance(value, bytes) else orjson.dumps(value), partition=partition)
+            await producer.send(
+                topic,
+                value if isinstance(value, bytes) else orjson.dumps(value),
+                partition=partition,
+                key=key,
+                timestamp_ms=timestamp_ms,
+            )
             for value in values
         ]
         await asyncio.gather(*sends)

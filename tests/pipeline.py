@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from elasticsearch import AsyncElasticsearch
@@ -22,6 +23,8 @@ async def wait_until_drained(settings: WorkerSettings, seconds: float = DRAINED_
         f"{settings.app_id}-readings",
         settings.anomalies_topic,
         settings.dead_letters_topic,
+        settings.patient_settings_topic,
+        settings.alerts_topic,
     ]
     deadline = time.monotonic() + seconds
     while True:
@@ -31,6 +34,15 @@ async def wait_until_drained(settings: WorkerSettings, seconds: float = DRAINED_
         if time.monotonic() > deadline:
             raise AssertionError(f"Not done after {seconds:.0f} s: {behind}")
         await asyncio.sleep(0.2)
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = DRAINED_SECONDS) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Not so within {seconds:.0f} s.")
+        await asyncio.sleep(0.1)
 
 
 async def documents(settings: WorkerSettings) -> list[dict[str, Any]]:

@@ -72,9 +72,29 @@ class WorkerSettings:
         return f"{self.app_id}-anomalies"
 
     @property
+    def alerts_topic(self) -> str:
+        """Return the name of the alerts topic."""
+        return f"{self.app_id}-alerts"
+
+    @property
+    def fhir_topic(self) -> str:
+        """Return the name of the topic of FHIR resources."""
+        return f"{self.app_id}-fhir"
+
+    @property
+    def patient_settings_topic(self) -> str:
+        """Return the name of the topic of patients' settings."""
+        return f"{self.app_id}-patient-settings"
+
+    @property
     def index(self) -> str:
-        """Return the name of the Elasticsearch index."""
+        """Return the name of the anomalies' Elasticsearch index."""
         return f"{self.app_id}-anomalies"
+
+    @property
+    def alerts_index(self) -> str:
+        """Return the name of the alerts' Elasticsearch index."""
+        return f"{self.app_id}-alerts"
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment for a process of this installation."""
@@ -85,7 +105,12 @@ class WorkerSettings:
             "BP_FAUST_ELASTICSEARCH_INDEX": self.index,
             "BP_FAUST_READINGS_TOPIC": self.readings_topic,
             "BP_FAUST_ANOMALIES_TOPIC": self.anomalies_topic,
+            "BP_FAUST_ALERTS_TOPIC": self.alerts_topic,
+            "BP_FAUST_FHIR_TOPIC": self.fhir_topic,
+            "BP_FAUST_ELASTICSEARCH_ALERTS_INDEX": self.alerts_index,
             "BP_FAUST_SIMULATION_INTERVAL": "0",
+            # So that a topic on which nothing happens has nothing new.
+            "BP_FAUST_CLOCK_INTERVAL": "3600",
             # A killed worker is known to be gone sooner.
             "BP_FAUST_BROKER_SESSION_TIMEOUT": "10",
             "BP_FAUST_DATADIR": str(self.directory / "data"),
