@@ -76,7 +76,11 @@ def follow(
 def advance(tracks: Tracks, patient_id: str, seen: Seen, rules: AlertRules) -> tuple[Tracks, list[Transition]]:
     """Return what one more reading, later than all before it, makes of alerts that nobody acknowledges."""
     transitions: list[Transition] = []
-    return _fold(tracks, patient_id, (seen,), rules, {}, transitions), transitions
+    high = _step(tracks.high, "high", seen.high, patient_id, seen, rules, {}, transitions)
+    low = _step(tracks.low, "low", seen.low, patient_id, seen, rules, {}, transitions)
+    if high is tracks.high and low is tracks.low:
+        return tracks, transitions
+    return Tracks(high, low), transitions
 
 
 def _place(seen: Seen) -> tuple[float, str]:
@@ -111,7 +115,7 @@ def _fold(
     for one in seen:
         high = _step(high, "high", one.high, patient_id, one, rules, acknowledged, transitions)
         low = _step(low, "low", one.low, patient_id, one, rules, acknowledged, transitions)
-    return Tracks(high, low)
+    return tracks if high is tracks.high and low is tracks.low else Tracks(high, low)
 
 
 def _step(
@@ -125,42 +129,19 @@ def _step(
     transitions: list[Transition],
 ) -> Track:
     alert = track.alert
-    if grade is None and alert is None and not track.window:
-        return track
-    # Readings without a finding count where they stand between readings with one, and nowhere else.
-    window = (*track.window, (seen.time, grade is not None))[-rules.of :]
-    while window and not window[0][1]:
-        window = window[1:]
     if alert is None:
-        if grade is None or not _is_confirmed(grade, window, rules):
-            return Track(None, track.resolved, window)
-        last = track.resolved
-        if last is not None and last.rule == grade.rule and seen.time < last.changed + rules.cooldown_hours * _HOUR:
-            if not grade.at_once:
-                return Track(None, last, window)
-            alert = replace(last, status="open", changed=seen.time, changed_by=seen.identity, clear=0)
-        else:
-            alert = Alert(
-                _alert_id(patient_id, direction, seen.identity),
-                direction,
-                "open",
-                grade.rule,
-                grade.severity,
-                seen.time,
-                seen.time,
-                seen.identity,
-            )
-        transitions.append(Transition(alert))
-        return Track(alert, last, window)
+        if grade is None and not track.window:
+            return track
+        return _step_without_alert(track, direction, grade, patient_id, seen, rules, transitions)
     if grade is None:
         alert = replace(alert, clear=alert.clear + 1)
         if alert.clear < rules.resolve_after:
-            return Track(alert, track.resolved, window)
+            return Track(alert, track.resolved)
         alert = replace(alert, status="resolved", changed=seen.time, changed_by=seen.identity)
         transitions.append(Transition(alert))
-        return Track(None, alert, ())
+        return Track(None, alert)
     graver = grade.severity > alert.severity
-    if graver or _is_overdue(alert, seen.time, rules, acknowledged):
+    if graver or (alert.status == "open" and _is_overdue(alert, seen.time, rules, acknowledged)):
         alert = replace(
             alert,
             status="escalated",
@@ -171,9 +152,43 @@ def _step(
             clear=0,
         )
         transitions.append(Transition(alert))
-    elif alert.clear:
-        alert = replace(alert, clear=0)
-    return Track(alert, track.resolved, window)
+        return Track(alert, track.resolved)
+    return Track(replace(alert, clear=0), track.resolved) if alert.clear else track
+
+
+def _step_without_alert(
+    track: Track,
+    direction: Direction,
+    grade: Grade | None,
+    patient_id: str,
+    seen: Seen,
+    rules: AlertRules,
+    transitions: list[Transition],
+) -> Track:
+    # Readings without a finding count where they stand between readings with one, and nowhere else.
+    window = (*track.window, (seen.time, grade is not None))[-rules.of :]
+    while window and not window[0][1]:
+        window = window[1:]
+    last = track.resolved
+    if grade is None or not _is_confirmed(grade, window, rules):
+        return Track(None, last, window)
+    if last is not None and last.rule == grade.rule and seen.time < last.changed + rules.cooldown_hours * _HOUR:
+        if not grade.at_once:
+            return Track(None, last, window)
+        alert = replace(last, status="open", changed=seen.time, changed_by=seen.identity, clear=0)
+    else:
+        alert = Alert(
+            _alert_id(patient_id, direction, seen.identity),
+            direction,
+            "open",
+            grade.rule,
+            grade.severity,
+            seen.time,
+            seen.time,
+            seen.identity,
+        )
+    transitions.append(Transition(alert))
+    return Track(alert, last)
 
 
 def _is_confirmed(grade: Grade, window: Sequence[tuple[float, bool]], rules: AlertRules) -> bool:
@@ -184,7 +199,7 @@ def _is_confirmed(grade: Grade, window: Sequence[tuple[float, bool]], rules: Ale
 
 
 def _is_overdue(alert: Alert, time: float, rules: AlertRules, acknowledged: Acknowledged) -> bool:
-    if alert.status != "open" or time < alert.changed + rules.escalate_after_hours * _HOUR:
+    if time < alert.changed + rules.escalate_after_hours * _HOUR:
         return False
     return alert.alert_id not in acknowledged or acknowledged[alert.alert_id] > time
 

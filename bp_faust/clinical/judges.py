@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
@@ -23,12 +25,12 @@ class Rules(NamedTuple):
 
     def of(self, reading: Reading) -> Judgement:
         """Return what a reading of this patient is."""
-        settings = self.settings
+        settings, judge = self.settings, self.judge
         time = reading.effective if reading.effective is not None else reading.received
         born = settings.birth_date or reading.birth_date
-        if settings is _NOTHING_SET and (born is None or not self.judge.asks_for_age):
-            return self.judge.judge(reading.systolic, reading.diastolic)
-        return self.judge.judge(
+        if settings is _NOTHING_SET and (born is None or time >= _comes_of_age(born, judge.adult_age)):
+            return judge.judge(reading.systolic, reading.diastolic)
+        return judge.judge(
             reading.systolic,
             reading.diastolic,
             Circumstances(
@@ -119,6 +121,20 @@ def _conditions(sign: str, systolic: float | None, diastolic: float | None) -> I
 
 def age(birth_date: str, time: float) -> int:
     """Return the completed years at a time in seconds since 1970; where only the year or month is known, the fewest."""
-    year, month, day = map(int, (birth_date + "-12-31"[len(birth_date) - 4 :]).split("-"))
+    year, month, day = _birth(birth_date)
     then = date(1970, 1, 1) + timedelta(seconds=time)
     return then.year - year - ((then.month, then.day) < (month, day))
+
+
+def _birth(birth_date: str) -> tuple[int, int, int]:
+    year, month, day = map(int, (birth_date + "-12-31"[len(birth_date) - 4 :]).split("-"))
+    return year, month, day
+
+
+@lru_cache(maxsize=65_536)
+def _comes_of_age(birth_date: str, years: float) -> float:
+    """Return a time, in seconds since 1970, by which so many years are completed for certain: at most a month late."""
+    if math.isinf(years):
+        return years
+    year, month, _ = _birth(birth_date)
+    return (date(year + math.ceil(years), month, 1) - date(1970, 1, 1) + timedelta(days=31)).total_seconds()

@@ -290,8 +290,10 @@ class Judge:
         self._systolic = _cuts(condition.systolic for condition in conditions)
         self._diastolic = _cuts(condition.diastolic for condition in conditions)
         self._age = _cuts(condition.age for condition in conditions)
-        #: Whether anyone's age makes a difference.
-        self.asks_for_age = bool(self._age)
+        #: From which age on there is only one rule, that of those whose age is not known; infinite where there is none.
+        self.adult_age = max(self._age, default=0.0)
+        if self.adult_age > _ADULT_AGE:
+            self.adult_age = math.inf
         self._grids: dict[tuple[int, MeasurementSetting, bool], list[list[Judgement]]] = {}
 
     def judge(self, systolic: float | None, diastolic: float | None, circumstances: Circumstances = ADULT) -> Judgement:

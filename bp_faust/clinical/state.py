@@ -21,7 +21,8 @@ _STATUS_RANK = {
     "cancelled": 6,
     "entered-in-error": 7,
 }
-_WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
+#: What takes a reading back.
+WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 
 _EPOCH = date(1970, 1, 1)
 
@@ -42,7 +43,7 @@ def version_order(reading: Reading) -> tuple[float, float, int, float, int, int]
     partition, offset = reading.position
     if version is not None and version.isdecimal() and len(version) < 16:
         number = float(version)
-    elif reading.status in _WITHDRAWN and reading.last_updated is None:
+    elif reading.status in WITHDRAWN and reading.last_updated is None:
         number = float("inf")
     else:
         number = -1.0
@@ -73,7 +74,7 @@ def step(
         return None
     systolic, diastolic = reading.systolic, reading.diastolic
     time = reading.effective if reading.effective is not None else reading.received
-    counted = reading.status not in _WITHDRAWN and "implausible" not in reading.flags
+    counted = reading.status not in WITHDRAWN and "implausible" not in reading.flags
     found = judge(reading) if counted else NOTHING
     entry = Entry(
         systolic,
@@ -129,7 +130,7 @@ def _count(state: PatientState, entry: Entry, reading: Reading) -> None:
             state.anomalies[entry.anomaly_type] = state.anomalies.get(entry.anomaly_type, 0) + 1
         for rule in entry.rules:
             state.findings[rule] = state.findings.get(rule, 0) + 1
-    elif reading.status not in _WITHDRAWN:
+    elif reading.status not in WITHDRAWN:
         state.implausible += 1
 
 
