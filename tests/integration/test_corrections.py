@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tests import oracle
 from tests.kafka_client import produce
 from tests.pipeline import documents, wait_until_drained
@@ -51,8 +53,8 @@ def views(worker: WorkerProcess) -> list[dict[str, Any]]:
     return [patient for patient in found["patients"] if patient["readings"]]
 
 
-def without_ids(found: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    return sorted(tuple(sorted(document.items())) for document in found)
+def without_ids(found: list[dict[str, Any]]) -> list[bytes]:
+    return sorted(orjson.dumps(document, option=orjson.OPT_SORT_KEYS) for document in found)
 
 
 async def test_shuffled_versions_leave_the_same_as_a_fresh_run_over_what_survived(

@@ -126,6 +126,8 @@ async def test_numbers_as_strings_are_read_and_times_are_the_readings_own(
     await produce(settings.kafka, settings.readings_topic, [dated, undated])
     await wait_until_drained(settings)
     found = {document["patient_id"]: document for document in await documents(settings)}
+    [finding] = found["dated"].pop("findings")
+    assert (finding["rule"], finding["policy"]) == ("seed/hypertension", "seed")
     assert found["dated"] == {
         "patient_id": "dated",
         "observation_id": dated["observation"]["id"],

@@ -29,7 +29,7 @@ async def name(client: AsyncElasticsearch) -> AsyncIterator[str]:
 
 async def _types(client: AsyncElasticsearch, name: str) -> dict[str, str]:
     mappings = (await client.indices.get_mapping(index=name))[name]["mappings"]
-    return {field: mapping["type"] for field, mapping in mappings["properties"].items()}
+    return {field: mapping.get("type", "object") for field, mapping in mappings["properties"].items()}
 
 
 async def test_a_missing_index_is_created_with_the_explicit_mapping(client: AsyncElasticsearch, name: str) -> None:
@@ -41,6 +41,7 @@ async def test_a_missing_index_is_created_with_the_explicit_mapping(client: Asyn
         "anomaly_type": "keyword",
         "timestamp": "date",
         "observation_id": "keyword",
+        "findings": "object",
     }
     settings = (await client.indices.get_settings(index=name))[name]["settings"]["index"]
     assert settings["gc_deletes"] == "7d"
