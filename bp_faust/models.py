@@ -119,8 +119,10 @@ class Alerting(Struct, array_like=True, frozen=True, gc=False):
     recent: tuple[Seen, ...] = ()
     #: What all of them make.
     current: Tracks = Tracks()
-    #: Whether there are readings before the recent ones.
-    has_older: bool = False
+    #: Time and Observation of the last reading before the recent ones, None where there is none.
+    before: tuple[float, str] | None = None
+    #: The time of the first reading before the recent ones that changed after they came, in seconds since 1970.
+    unsettled_since: float | None = None
 
 
 class Entry(Struct, array_like=True, gc=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
@@ -9,7 +10,7 @@ import msgspec
 
 from bp_faust import metrics
 from bp_faust.clinical.averages import average, measured
-from bp_faust.clinical.following import Change, acknowledge, check_missing, end_missing, take_readings
+from bp_faust.clinical.following import acknowledge, check_missing, end_missing, settle_alerts, take_readings
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.state import timestamp
 from bp_faust.engine.batches import Effects, Header
@@ -30,6 +31,8 @@ from bp_faust.tables import (
     patients_of,
     reading_key,
     readings_of,
+    unsettled_key,
+    unsettled_of,
 )
 from bp_faust.topics import alerts, anomalies, fhir_resources
 
@@ -37,6 +40,9 @@ _encode = msgspec.json.Encoder().encode
 
 #: Over how many days averages are told in FHIR: as home measurement is judged by.
 _AVERAGE_DAYS = 7
+
+#: How many patients' alerts are settled at a time: some thousands of readings are looked at.
+_SETTLED_AT_ONCE = 200
 
 _Message = tuple[bytes, bytes, list[Header]]
 
@@ -56,6 +62,7 @@ class PatientBatch:
         self._rules: dict[str, Rules] = {}
         self._cohorts: dict[str, PatientSettings | None] = {}
         self._changed: set[str] = set()
+        self._entries: dict[str, dict[str, Entry | None]] = {}
         self._changes: dict[bytes, bytes | None] = {}
         self._anomalies: list[_Message] = []
         self._alerts: list[_Message] = []
@@ -107,6 +114,7 @@ class PatientBatch:
             if value is not None:
                 known[patient_id][identity] = entries.decode(value)
         for patient_id, readings in found.items():
+            was_unsettled = self._states[patient_id].alerting.unsettled_since is not None
             change = take_readings(
                 patient_id,
                 self._states[patient_id],
@@ -120,6 +128,7 @@ class PatientBatch:
             if change is None:
                 continue
             self._changed.add(patient_id)
+            self._entries[patient_id] = change.entries
             for identity, entry in change.entries.items():
                 key = key_of.get((patient_id, identity)) or reading_key(patient_id, identity)
                 self._changes[key] = entries.encode(entry) if entry is not None else None
@@ -127,12 +136,14 @@ class PatientBatch:
                 whose = patient_id.encode()
                 self._anomalies += [(whose, _encode(anomaly), []) for anomaly in change.anomalies]
             self._tell(change.events)
+            unsettled = self._states[patient_id].alerting.unsettled_since
+            if unsettled is not None and not was_unsettled:
+                self._changes[unsettled_key(patient_id)] = expectations.encode(unsettled)
             if self._averages_zone is not None:
-                self._tell_average(patient_id, change, self._averages_zone)
+                self._tell_average(patient_id, self._averages_zone)
 
-    def _tell_average(self, patient_id: str, change: Change, zone: tzinfo) -> None:
-        found: dict[str, Entry | None] = {**dict(readings_of(self._partition, patient_id)), **change.entries}
-        entries = [(identity, entry) for identity, entry in found.items() if entry is not None]
+    def _tell_average(self, patient_id: str, zone: tzinfo) -> None:
+        entries = self._readings_of(patient_id)
         mean = average(measured(entries), _AVERAGE_DAYS, zone)
         if mean is not None:
             # The same readings give the same resource, whenever they are worked on.
@@ -149,11 +160,28 @@ class PatientBatch:
                 state, rules = self._states[patient_id], self._rules_of(patient_id)
                 self._note(patient_id, acknowledge(patient_id, state, signal.acknowledgement, rules, self._judges))
             elif isinstance(signal, Clock):
+                self._settle()
                 expected = dict(expected_of(self._partition))
                 self.load(expected)
                 for patient_id, since in expected.items():
                     state, rules = self._states[patient_id], self._rules_of(patient_id)
                     self._note(patient_id, check_missing(patient_id, state, signal.time, since, rules, self._judges))
+
+    def _settle(self) -> None:
+        """Settle alerts of some patients, and leave the others to the next time: nothing else is done meanwhile."""
+        noted = list(itertools.islice(unsettled_of(self._partition), _SETTLED_AT_ONCE))
+        self.load(noted)
+        for patient_id in noted:
+            state, rules = self._states[patient_id], self._rules_of(patient_id)
+            self._changes[unsettled_key(patient_id)] = None
+            self._changed.add(patient_id)
+            self._tell(settle_alerts(patient_id, state, self._readings_of(patient_id), rules, self._judges))
+
+    def _readings_of(self, patient_id: str) -> list[tuple[str, Entry]]:
+        """Return a patient's readings as they are after this batch."""
+        stored = dict(readings_of(self._partition, patient_id))
+        stored.update(self._entries.get(patient_id, {}))
+        return [(identity, entry) for identity, entry in stored.items() if entry is not None]
 
     def _note(self, patient_id: str, events: Sequence[AlertEvent]) -> None:
         if events:

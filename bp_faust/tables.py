@@ -2,8 +2,8 @@
 
 A key of the first is ``patient/<patient id>`` or ``reading/<patient id>/<observation id>``, with ``%`` and ``/`` within
 an id as ``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch. There are
-also ``expected/<patient id>`` with the time since which a patient is to measure regularly, and, in every partition,
-``cohort/<name>``. A key of the second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with the
+also ``expected/<patient id>`` with the time since which a patient is to measure regularly, ``unsettled/<patient id>`` with
+that of the first reading that came too late for the alerts, and, in every partition, ``cohort/<name>``. A key of the second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with the
 offset behind the last that is counted.
 """
 
@@ -20,6 +20,7 @@ _PATIENT = b"patient/"
 _READING = b"reading/"
 _EXPECTED = b"expected/"
 _COHORT = b"cohort/"
+_UNSETTLED = b"unsettled/"
 _REASON = b"reason/"
 
 patient_states: Versioned[PatientState] = Versioned(PatientState)
@@ -57,6 +58,11 @@ def cohort_key(name: str) -> bytes:
     return _COHORT + _escaped(name)
 
 
+def unsettled_key(patient_id: str) -> bytes:
+    """Return the key of the note that a patient's alerts are to be settled."""
+    return _UNSETTLED + _escaped(patient_id)
+
+
 def patient_of(key: bytes) -> str:
     """Return the patient's id in the key of a patient's state, or of what is expected of one."""
     return _unescaped(key[key.index(b"/") + 1 :])
@@ -77,6 +83,7 @@ _CODECS: dict[bytes, Versioned[Any]] = {
     _READING: entries,
     _EXPECTED: expectations,
     _COHORT: cohorts,
+    _UNSETTLED: expectations,
 }
 
 
@@ -109,6 +116,12 @@ def expected_of(partition: int) -> Iterator[tuple[str, float]]:
     """Yield the id of every patient of a partition who is to measure regularly, and since when."""
     for key, value in patients.store.scan(partition, _EXPECTED):
         yield patient_of(key), expectations.decode(value)
+
+
+def unsettled_of(partition: int) -> Iterator[str]:
+    """Yield the id of every patient of a partition whose alerts are to be settled."""
+    for key, _ in patients.store.scan(partition, _UNSETTLED):
+        yield patient_of(key)
 
 
 def cohort_of(partition: int, name: str) -> PatientSettings | None:

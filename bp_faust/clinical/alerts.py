@@ -1,12 +1,13 @@
 """Follow a patient's alerts: what a set of readings makes of them, in whatever order the readings came.
 
 An alert is a fold over the patient's readings in the order of their own times. A reading that comes late is put where
-it belongs and the fold is made again from there, so that the same readings always end in the same alerts.
+it belongs and the fold is made again from there, at once or when alerts are settled, so that the same readings always end
+in the same alerts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -15,8 +16,8 @@ from msgspec.structs import replace
 from bp_faust.clinical.policy import AlertRules
 from bp_faust.models import Alert, Alerting, Direction, Grade, Seen, Track, Tracks
 
-#: How many readings can come late, or be taken back, without all of a patient's readings being looked at again.
-RECENT = 16
+#: How many of the last readings are kept with a patient: what changes among them changes alerts at once.
+RECENT = 8
 
 _HOUR = 3600.0
 
@@ -38,39 +39,72 @@ def follow(
     changes: Mapping[str, tuple[Seen | None, Seen | None]],
     rules: AlertRules,
     acknowledged: Acknowledged,
-    all_seen: Callable[[], Iterable[Seen]],
 ) -> tuple[Alerting, list[Transition]]:
     """Return a patient's alerts after some readings changed, and what that changed.
 
-    ``changes`` holds for each Observation's id what was seen of it before and what is now. ``all_seen`` gives all
-    readings as they are after the changes; it is only asked where what changed lies further back than the recent ones.
+    ``changes`` holds for each Observation's id what was seen of it before and what is now. What lies before the recent
+    readings is left to ``settle``: to look at all of a patient's readings each time would take too long.
     """
     new = sorted((now for before, now in changes.values() if now is not None and before is None), key=_place)
     taken_back = {before.identity for before, now in changes.values() if before is not None and now != before}
-    if not taken_back and (not new or not alerting.recent or _place(new[0]) > _place(alerting.recent[-1])):
+    last = _place(alerting.recent[-1]) if alerting.recent else alerting.before
+    if not taken_back and (not new or last is None or _place(new[0]) > last):
         transitions: list[Transition] = []
         current = _fold(alerting.current, patient_id, new, rules, acknowledged, transitions)
-        seen = [*alerting.recent, *new]
-        return _settle(alerting.base, seen, alerting.has_older, current, patient_id, rules, acknowledged), transitions
+        return _kept(alerting, [*alerting.recent, *new], current, patient_id, rules, acknowledged), transitions
     changed = [pair for pair in changes.values() if pair[0] != pair[1]]
-    if not alerting.has_older or (not taken_back and _place(new[0]) > _place(alerting.recent[0])):
-        base, has_older, before = alerting.base, alerting.has_older, list(alerting.recent)
-        kept = [seen for seen in before if seen.identity not in taken_back]
-        after = sorted([*kept, *(now for _, now in changed if now is not None)], key=_place)
-    else:
-        base, has_older = Tracks(), False
-        after = sorted(all_seen(), key=_place)
-        touched = {seen.identity for pair in changed for seen in pair if seen is not None}
-        kept = [seen for seen in after if seen.identity not in touched]
-        before = sorted([*kept, *(was for was, _ in changed if was is not None)], key=_place)
+    before = alerting.before
+    late = [
+        seen.time
+        for pair in changed
+        for seen in pair
+        if seen is not None and before is not None and _place(seen) <= before
+    ]
+    if late:
+        alerting = replace(alerting, unsettled_since=min([*late, alerting.unsettled_since or late[0]]))
+    kept = [seen for seen in alerting.recent if seen.identity not in taken_back]
+    added = [now for _, now in changed if now is not None and (before is None or _place(now) > before)]
+    after = sorted([*kept, *added], key=_place)
     told: list[Transition] = []
-    _fold(base, patient_id, before, rules, acknowledged, told)
+    _fold(alerting.base, patient_id, alerting.recent, rules, acknowledged, told)
     to_tell: list[Transition] = []
-    current = _fold(base, patient_id, after, rules, acknowledged, to_tell)
+    current = _fold(alerting.base, patient_id, after, rules, acknowledged, to_tell)
     return (
-        _settle(base, after, has_older, current, patient_id, rules, acknowledged),
+        _kept(alerting, after, current, patient_id, rules, acknowledged),
         _differences(told, to_tell, current),
     )
+
+
+def settle(
+    alerting: Alerting, patient_id: str, all_seen: Iterable[Seen], rules: AlertRules, acknowledged: Acknowledged
+) -> tuple[Alerting, list[Transition]]:
+    """Return a patient's alerts as all readings make them, and what that changed since the first one that came late."""
+    seen = sorted(all_seen, key=_place)
+    transitions: list[Transition] = []
+    current = _fold(Tracks(), patient_id, seen, rules, acknowledged, transitions)
+    settled = _kept(Alerting(), seen, current, patient_id, rules, acknowledged)
+    since = alerting.unsettled_since
+    known = _last_alerts(alerting.current)
+    of_alerts: dict[str, list[Transition]] = {}
+    for transition in transitions:
+        of_alerts.setdefault(transition.alert.alert_id, []).append(transition)
+    found: list[Transition] = []
+    for alert_id, those in of_alerts.items():
+        recent = [transition for transition in those if since is None or transition.alert.changed >= since]
+        if known.get(alert_id) == _last_alerts(current).get(alert_id, those[-1].alert) or not (
+            recent or alert_id in known
+        ):
+            continue
+        found += recent or those[-1:]
+    for alert_id, alert in known.items():
+        if alert_id not in of_alerts and alert.status != "resolved":
+            found.append(Transition(replace(alert, status="resolved"), "withdrawn"))
+    return settled, found
+
+
+def _last_alerts(tracks: Tracks) -> dict[str, Alert]:
+    both = (tracks.high, tracks.low)
+    return {alert.alert_id: alert for track in both for alert in (track.resolved, track.alert) if alert is not None}
 
 
 def advance(tracks: Tracks, patient_id: str, seen: Seen, rules: AlertRules) -> tuple[Tracks, list[Transition]]:
@@ -87,20 +121,20 @@ def _place(seen: Seen) -> tuple[float, str]:
     return seen.time, seen.identity
 
 
-def _settle(
-    base: Tracks,
+def _kept(
+    alerting: Alerting,
     seen: Sequence[Seen],
-    has_older: bool,
     current: Tracks,
     patient_id: str,
     rules: AlertRules,
     acknowledged: Acknowledged,
 ) -> Alerting:
+    """Keep the last readings of those behind the base, and put what the others make into it."""
     past = len(seen) - RECENT
-    if past > 0:
-        base = _fold(base, patient_id, seen[:past], rules, acknowledged, [])
-        return Alerting(base, tuple(seen[past:]), current, True)
-    return Alerting(base, tuple(seen), current, has_older)
+    if past <= 0:
+        return replace(alerting, recent=tuple(seen), current=current)
+    base = _fold(alerting.base, patient_id, seen[:past], rules, acknowledged, [])
+    return Alerting(base, tuple(seen[past:]), current, _place(seen[past - 1]), alerting.unsettled_since)
 
 
 def _fold(
@@ -212,8 +246,7 @@ def _differences(was: Sequence[Transition], now: Sequence[Transition], current: 
     """Return what to tell those who know of other transitions: of each alert, what it now is comes last."""
     known = set(was)
     last_was = {transition.alert.alert_id: transition for transition in was}
-    tracks = (current.high, current.low)
-    there = {alert.alert_id: alert for track in tracks for alert in (track.resolved, track.alert) if alert is not None}
+    there = _last_alerts(current)
     of_alerts: dict[str, list[Transition]] = {}
     for transition in now:
         of_alerts.setdefault(transition.alert.alert_id, []).append(transition)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from bp_faust.clinical.alerts import Transition, follow
+from bp_faust.clinical.alerts import Transition, follow, settle
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.policy import SEVERITIES
 from bp_faust.clinical.state import seen, step, timestamp, uncount
@@ -83,7 +83,7 @@ def take_readings(
     if not change.entries:
         return change if change.anomalies else None
     _forget_expired(state, change, entries, patient_id, retention_seconds)
-    _follow_alerts(patient_id, state, change, before, entries, rules, judges)
+    _follow_alerts(patient_id, state, change, before, rules, judges)
     latest = state.latest
     if state.missing is not None and latest is not None and latest.observation_id != state.missing.changed_by:
         change.events += end_missing(patient_id, state, latest.time, rules, judges)
@@ -124,22 +124,33 @@ def _follow_alerts(
     state: PatientState,
     change: Change,
     before: Mapping[str, Seen | None],
-    entries: Callable[[str], Iterable[tuple[str, Entry]]],
     rules: Rules,
     judges: Judges,
 ) -> None:
     changes = {identity: (was, seen(identity, change.entries[identity])) for identity, was in before.items()}
-
-    def all_seen() -> Iterable[Seen]:
-        return [now for identity, entry in entries(patient_id) if (now := seen(identity, entry)) is not None]
-
-    acknowledged = {alert_id: one.time for alert_id, one in state.acknowledged.items()}
     state.alerting, transitions = follow(
-        state.alerting, patient_id, changes, rules.judge.policy.alerts, acknowledged, all_seen
+        state.alerting, patient_id, changes, rules.judge.policy.alerts, _acknowledged(state)
     )
     if transitions:
         change.events += [_event(patient_id, state, transition, rules, judges) for transition in transitions]
         _forget_acknowledgements(state)
+
+
+def settle_alerts(
+    patient_id: str, state: PatientState, entries: Iterable[tuple[str, Entry]], rules: Rules, judges: Judges
+) -> list[AlertEvent]:
+    """Make the alerts what all of the patient's readings make them, and return what to tell."""
+    all_seen = [now for identity, entry in entries if (now := seen(identity, entry)) is not None]
+    state.alerting, transitions = settle(
+        state.alerting, patient_id, all_seen, rules.judge.policy.alerts, _acknowledged(state)
+    )
+    events = [_event(patient_id, state, transition, rules, judges) for transition in transitions]
+    _forget_acknowledgements(state)
+    return events
+
+
+def _acknowledged(state: PatientState) -> dict[str, float]:
+    return {alert_id: one.time for alert_id, one in state.acknowledged.items()}
 
 
 def acknowledge(
