@@ -16,7 +16,8 @@ from bp_faust.clinical.state import timestamp
 from bp_faust.engine.batches import Effects, Header
 from bp_faust.fhir.output import average_observation
 from bp_faust.models import AlertEvent, Entry, PatientSettings, PatientState, Reading
-from bp_faust.signals import Acknowledge, Clock, SetCohort, SetPatient, Signal
+from bp_faust.signals import SIGNAL_KEY, Acknowledge, Clock, SetCohort, SetPatient, Settle, Signal
+from bp_faust.signals import signals as signal_codec
 from bp_faust.tables import (
     cohort_key,
     cohort_of,
@@ -34,7 +35,7 @@ from bp_faust.tables import (
     unsettled_key,
     unsettled_of,
 )
-from bp_faust.topics import alerts, anomalies, fhir_resources
+from bp_faust.topics import alerts, anomalies, fhir_resources, patient_readings
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,6 +44,9 @@ _AVERAGE_DAYS = 7
 
 #: How many patients' alerts are settled at a time: some thousands of readings are looked at.
 _SETTLED_AT_ONCE = 200
+
+#: A batch of more readings is part of a backlog.
+_BUSY_READINGS = 1000
 
 _Message = tuple[bytes, bytes, list[Header]]
 
@@ -62,6 +66,8 @@ class PatientBatch:
         self._rules: dict[str, Rules] = {}
         self._cohorts: dict[str, PatientSettings | None] = {}
         self._changed: set[str] = set()
+        self._is_busy = False
+        self._has_unsettled = False
         self._entries: dict[str, dict[str, Entry | None]] = {}
         self._changes: dict[bytes, bytes | None] = {}
         self._anomalies: list[_Message] = []
@@ -106,6 +112,7 @@ class PatientBatch:
             (patient_id, reading.observation_id or "") for patient_id in found for reading in found[patient_id]
         ]
         keys = [reading_key(patient_id, identity) for patient_id, identity in identities]
+        self._is_busy = len(identities) > _BUSY_READINGS
         key_of = dict(zip(identities, keys, strict=True))
         known: dict[str, dict[str, Entry | None]] = {patient_id: {} for patient_id in found}
         for (patient_id, identity), value in zip(
@@ -159,6 +166,8 @@ class PatientBatch:
                 self.load([patient_id])
                 state, rules = self._states[patient_id], self._rules_of(patient_id)
                 self._note(patient_id, acknowledge(patient_id, state, signal.acknowledgement, rules, self._judges))
+            elif isinstance(signal, Settle):
+                self._settle()
             elif isinstance(signal, Clock):
                 self._settle()
                 expected = dict(expected_of(self._partition))
@@ -168,8 +177,11 @@ class PatientBatch:
                     self._note(patient_id, check_missing(patient_id, state, signal.time, since, rules, self._judges))
 
     def _settle(self) -> None:
-        """Settle alerts of some patients, and leave the others to the next time: nothing else is done meanwhile."""
+        """Settle alerts of some patients, and go on with the others in a later batch: nothing else is done meanwhile."""
+        if self._is_busy:
+            return  # in a backlog they would soon be unsettled again
         noted = list(itertools.islice(unsettled_of(self._partition), _SETTLED_AT_ONCE))
+        self._has_unsettled = len(noted) == _SETTLED_AT_ONCE
         self.load(noted)
         for patient_id in noted:
             state, rules = self._states[patient_id], self._rules_of(patient_id)
@@ -179,7 +191,7 @@ class PatientBatch:
 
     def _readings_of(self, patient_id: str) -> list[tuple[str, Entry]]:
         """Return a patient's readings as they are after this batch."""
-        stored = dict(readings_of(self._partition, patient_id))
+        stored: dict[str, Entry | None] = dict(readings_of(self._partition, patient_id))
         stored.update(self._entries.get(patient_id, {}))
         return [(identity, entry) for identity, entry in stored.items() if entry is not None]
 
@@ -213,6 +225,10 @@ class PatientBatch:
         effects.changes.update(self._changes)
         if self._anomalies:
             effects.send_all(anomalies.get_topic_name(), self._partition, self._anomalies)
+        if self._has_unsettled:
+            effects.send(
+                patient_readings.get_topic_name(), self._partition, signal_codec.encode(Settle()), key=SIGNAL_KEY
+            )
         if self._averages:
             effects.send_all(fhir_resources.get_topic_name(), self._partition, self._averages)
         if self._alerts:

@@ -44,6 +44,10 @@ class Clock(Struct, frozen=True, tag=True):
     time: float
 
 
-Signal = SetPatient | SetCohort | Acknowledge | Clock
+class Settle(Struct, frozen=True, tag=True):
+    """Go on settling the alerts of patients some of whose readings came very late."""
+
+
+Signal = SetPatient | SetCohort | Acknowledge | Clock | Settle
 
 signals: Versioned[Signal] = Versioned(Signal)

@@ -2,9 +2,10 @@
 
 A key of the first is ``patient/<patient id>`` or ``reading/<patient id>/<observation id>``, with ``%`` and ``/`` within
 an id as ``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch. There are
-also ``expected/<patient id>`` with the time since which a patient is to measure regularly, ``unsettled/<patient id>`` with
-that of the first reading that came too late for the alerts, and, in every partition, ``cohort/<name>``. A key of the second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with the
-offset behind the last that is counted.
+also ``expected/<patient id>`` with the time since which a patient is to measure regularly, ``unsettled/<patient id>``
+with the time of a reading that came too late for the alerts, and, in every partition, ``cohort/<name>``. A key of the
+second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with the offset behind the last that is
+counted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Follow a patient's alerts: what a set of readings makes of them, in whatever order the readings came.
 
 An alert is a fold over the patient's readings in the order of their own times. A reading that comes late is put where
-it belongs and the fold is made again from there, at once or when alerts are settled, so that the same readings always end
-in the same alerts.
+it belongs and the fold is made again from there, at once or when alerts are settled: the same readings always end in
+the same alerts.
 """
 
 from __future__ import annotations
@@ -54,12 +54,8 @@ def follow(
         return _kept(alerting, [*alerting.recent, *new], current, patient_id, rules, acknowledged), transitions
     changed = [pair for pair in changes.values() if pair[0] != pair[1]]
     before = alerting.before
-    late = [
-        seen.time
-        for pair in changed
-        for seen in pair
-        if seen is not None and before is not None and _place(seen) <= before
-    ]
+    concerned = [seen for pair in changed for seen in pair if seen is not None]
+    late = [seen.time for seen in concerned if before is not None and _place(seen) <= before]
     if late:
         alerting = replace(alerting, unsettled_since=min([*late, alerting.unsettled_since or late[0]]))
     kept = [seen for seen in alerting.recent if seen.identity not in taken_back]
@@ -79,23 +75,24 @@ def settle(
     alerting: Alerting, patient_id: str, all_seen: Iterable[Seen], rules: AlertRules, acknowledged: Acknowledged
 ) -> tuple[Alerting, list[Transition]]:
     """Return a patient's alerts as all readings make them, and what that changed since the first one that came late."""
+    since = alerting.unsettled_since
+    if since is None:
+        return alerting, []
     seen = sorted(all_seen, key=_place)
     transitions: list[Transition] = []
     current = _fold(Tracks(), patient_id, seen, rules, acknowledged, transitions)
     settled = _kept(Alerting(), seen, current, patient_id, rules, acknowledged)
-    since = alerting.unsettled_since
     known = _last_alerts(alerting.current)
     of_alerts: dict[str, list[Transition]] = {}
     for transition in transitions:
         of_alerts.setdefault(transition.alert.alert_id, []).append(transition)
     found: list[Transition] = []
+    now_known = _last_alerts(current)
     for alert_id, those in of_alerts.items():
-        recent = [transition for transition in those if since is None or transition.alert.changed >= since]
-        if known.get(alert_id) == _last_alerts(current).get(alert_id, those[-1].alert) or not (
-            recent or alert_id in known
-        ):
-            continue
-        found += recent or those[-1:]
+        recent = [transition for transition in those if transition.alert.changed >= since]
+        is_told = alert_id in known and known[alert_id] == now_known.get(alert_id, those[-1].alert)
+        if not is_told and (recent or alert_id in known or alert_id in now_known):
+            found += recent or those[-1:]
     for alert_id, alert in known.items():
         if alert_id not in of_alerts and alert.status != "resolved":
             found.append(Transition(replace(alert, status="resolved"), "withdrawn"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
@@ -187,6 +188,23 @@ async def test_a_patient_who_does_not_measure_is_missed_until_the_next_reading(
     await eventually(lambda: [alert["rule"] for alert in worker.get("/alerts/")["alerts"]] == ["missing/no-readings"])
     await produce(settings.kafka, settings.readings_topic, [reading("p", 120, 80, 0)])
     await eventually(lambda: worker.get("/alerts/")["alerts"] == [])
+
+
+async def test_a_severe_reading_that_comes_very_late_is_told_all_the_same(
+    settings: WorkerSettings, start_worker: StartWorker
+) -> None:
+    worker = start_worker(BP_FAUST_POLICY="aha-2017", BP_FAUST_CLOCK_INTERVAL="0.5")
+    await produce(settings.kafka, settings.readings_topic, [reading("p", 115, 75, hours) for hours in range(30, 0, -1)])
+    await eventually(
+        lambda: bool(worker.get("/patients/")["patients"]) and worker.get("/patients/p/")["readings"] == 30
+    )
+    await produce(settings.kafka, settings.readings_topic, [reading("p", 190, 100, 40)])
+    await eventually(lambda: worker.get("/patients/p/")["readings"] == 31)
+    # It was over with the second reading after it.
+    deadline = time.monotonic() + 60
+    while (told := [event["status"] for event in await events(settings)]) != ["open", "resolved"]:
+        assert time.monotonic() < deadline, told
+        await asyncio.sleep(0.2)
 
 
 async def test_alerts_and_averages_go_out_as_fhir_and_people_are_told(

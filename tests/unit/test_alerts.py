@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bp_faust.clinical.alerts import RECENT, Transition, follow
+from bp_faust.clinical.alerts import RECENT, Transition, follow, settle
 from bp_faust.clinical.policy import AlertRules
 from bp_faust.models import Alerting, Grade, Seen
 
@@ -40,8 +40,13 @@ class Patient:
             changes,
             RULES,
             self.acknowledged,
-            lambda: [seen for seen in self.seen.values() if seen is not None],
         )
+        self.told += transitions
+        return transitions
+
+    def settle(self) -> list[Transition]:
+        all_seen = [seen for seen in self.seen.values() if seen is not None]
+        self.alerting, transitions = settle(self.alerting, "p", all_seen, RULES, self.acknowledged)
         self.told += transitions
         return transitions
 
@@ -168,6 +173,11 @@ def test_any_order_duplication_and_correction_ends_in_the_same_alerts(
     patient = Patient()
     for start in range(0, len(stream), batch):
         patient.take(stream[start : start + batch])
+        if patient.alerting.unsettled_since is not None and chance.random() < 0.2:
+            patient.settle()
+    if patient.alerting.unsettled_since is not None:
+        patient.settle()
+    assert patient.settle() == []
     assert patient.alerting.current == fresh.alerting.current
     tracks = (fresh.alerting.current.high, fresh.alerting.current.low)
     assert standing(patient.told) == {

@@ -15,6 +15,7 @@ from bp_faust.clinical.following import (
     check_missing,
     describe_alert,
     is_muted,
+    settle_alerts,
     standing_alerts,
     take_readings,
 )
@@ -69,6 +70,9 @@ class Patient:
             self.documents[anomaly.observation_id] = anomaly
         self.events += change.events
         return change.events
+
+    def settle(self) -> None:
+        self.events += settle_alerts("p", self.state, self.entries.items(), self.rules, JUDGES)
 
     def summary(self) -> tuple[object, ...]:
         state = self.state
@@ -216,6 +220,8 @@ def test_any_order_duplication_and_correction_ends_in_the_same_state(
         fresh.take([one])
     for start in range(0, len(stream), batch):
         patient.take(stream[start : start + batch])
+    fresh.settle()
+    patient.settle()
     assert patient.summary() == fresh.summary()
     assert (
         _standing(patient.events)
