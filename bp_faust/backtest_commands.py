@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+import gc
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -29,6 +31,12 @@ from bp_faust.models import Reading, Rejection
 from bp_faust.terminal import progress_bar
 from bp_faust.topic_records import read_merged
 from bp_faust.topics import readings
+
+#: A record and when Kafka received it, in seconds since 1970.
+_Record = tuple[bytes, float]
+
+#: How many records of a file are judged between two looks at the progress.
+_PIECE = 2000
 
 _Advance = Callable[[int, int | None], None]
 
@@ -72,6 +80,8 @@ class backtest(Command):
         if plot is not None:
             _plotting()
         test = Backtest(*(_rules(name) for name in (policy, against)))
+        # Batches make much that is gone at once: the collector need not look so often.
+        gc.set_threshold(50_000, 20, 20)
         refused = 0
         with _written(differences) as written, progress_bar(self.quiet) as bar:
             task = bar.add_task("Reading", total=None)
@@ -79,20 +89,14 @@ class backtest(Command):
             def advance(done: int, total: int | None) -> None:
                 bar.update(task, completed=done, total=total)
 
+            def keep(reading: Reading, judgements: tuple[Judgement, Judgement]) -> None:
+                if written is not None:
+                    written.write(orjson.dumps(_difference(reading, judgements)) + b"\n")
+
             options = _options()
             source = _from_file(Path(file), advance) if file is not None else _from_topic(advance)
-            async for raw, received in source:
-                for outcome in parse(raw, options):
-                    if isinstance(outcome, Rejection):
-                        refused += 1
-                        continue
-                    outcome.received = received
-                    time = outcome.effective if outcome.effective is not None else received
-                    if (since is not None and time < since) or (until is not None and time >= until):
-                        continue
-                    found = test.take(outcome)
-                    if found is not None and written is not None:
-                        written.write(orjson.dumps(_difference(outcome, time, found)) + b"\n")
+            async for piece in source:
+                refused += _judge(piece, test, options, (since, until), keep)
         report = {**test.describe(), "refused": refused}
         if plot is not None:
             _draw(report, Path(plot))
@@ -116,18 +120,52 @@ def _rules(name: str) -> Rules:
     return Judges({**POLICIES, policy.id: policy}, policy.id, settings.measurement_setting).rules(None, None)
 
 
-async def _from_file(path: Path, advance: _Advance) -> AsyncIterator[tuple[bytes, float]]:
+def _judge(
+    piece: Iterable[_Record],
+    test: Backtest,
+    options: ParseOptions,
+    span: tuple[float | None, float | None],
+    keep: Callable[[Reading, tuple[Judgement, Judgement]], None],
+) -> int:
+    """Judge the readings of some records, keep those that differ, and return how many could not be read."""
+    refused = 0
+    since, until = span
+    for raw, received in piece:
+        for outcome in parse(raw, options):
+            if isinstance(outcome, Rejection):
+                refused += 1
+                continue
+            outcome.received = received
+            if since is not None or until is not None:
+                time = outcome.effective if outcome.effective is not None else received
+                if (since is not None and time < since) or (until is not None and time >= until):
+                    continue
+            found = test.take(outcome)
+            if found is not None:
+                keep(outcome, found)
+    return refused
+
+
+async def _from_file(path: Path, advance: _Advance) -> AsyncIterator[Iterable[_Record]]:
     try:
         size = path.stat().st_size
     except OSError as exc:
         raise InputFileError(f"{path} cannot be read: {exc.strerror}.") from exc
-    for raw in read_resources(path, lambda done: advance(done, size)):
-        yield raw, 0.0
+    done = 0
+
+    def note(position: int) -> None:
+        nonlocal done
+        done = position
+
+    values = read_resources(path, note)
+    while piece := [(raw, 0.0) for raw in itertools.islice(values, _PIECE)]:
+        yield piece
+        advance(done, size)
 
 
-async def _from_topic(advance: _Advance) -> AsyncIterator[tuple[bytes, float]]:
-    async for _, record in read_merged(app, readings.get_topic_name(), advance):
-        yield record.value or b"", record.timestamp / 1000
+async def _from_topic(advance: _Advance) -> AsyncIterator[Iterable[_Record]]:
+    async for records in read_merged(app, readings.get_topic_name(), advance):
+        yield [(record.value or b"", record.timestamp / 1000) for record in records]
 
 
 @contextlib.contextmanager
@@ -142,7 +180,8 @@ def _written(path: str | None) -> Iterator[BinaryIO | None]:
         raise InputFileError(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
-def _difference(reading: Reading, time: float, judgements: tuple[Judgement, Judgement]) -> dict[str, Any]:
+def _difference(reading: Reading, judgements: tuple[Judgement, Judgement]) -> dict[str, Any]:
+    time = reading.effective if reading.effective is not None else reading.received
     return {
         "patient_id": reading.patient_id,
         "observation_id": reading.observation_id,

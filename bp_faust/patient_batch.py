@@ -177,7 +177,7 @@ class PatientBatch:
                     self._note(patient_id, check_missing(patient_id, state, signal.time, since, rules, self._judges))
 
     def _settle(self) -> None:
-        """Settle alerts of some patients, and go on with the others in a later batch: nothing else is done meanwhile."""
+        """Settle alerts of some patients, and of the others in a later batch: nothing else is done meanwhile."""
         if self._is_busy:
             return  # in a backlog they would soon be unsettled again
         noted = list(itertools.islice(unsettled_of(self._partition), _SETTLED_AT_ONCE))

@@ -51,8 +51,8 @@ async def read_records(
 
 async def read_merged(
     app: App, topic: str, progress: Callable[[int, int], None] = lambda done, total: None
-) -> AsyncIterator[tuple[TopicPartition, Any]]:
-    """Yield the records of a topic one by one, those of all partitions together, in about the order of their times."""
+) -> AsyncIterator[list[Any]]:
+    """Yield the records of a topic in pieces, those of all partitions together, in about the order of their times."""
     partitions = await _partitions(app, topic)
     async with contextlib.AsyncExitStack() as stack:
         consumers = {
@@ -81,8 +81,7 @@ async def read_merged(
             tp = min(waiting, key=lambda tp: waiting[tp][0].timestamp)
             piece, until = waiting.pop(tp), min((one[0].timestamp for one in waiting.values()), default=None)
             count = len(piece) if until is None else bisect_right(piece, until, key=lambda record: record.timestamp)
-            for record in piece[: count or 1]:
-                yield tp, record
+            yield piece[: count or 1]
             done += count or 1
             progress(done, total)
             left = piece[count or 1 :]

@@ -21,6 +21,7 @@ from bp_faust.clinical.following import (
 )
 from bp_faust.clinical.judges import Judges, age
 from bp_faust.clinical.policies import POLICIES
+from bp_faust.encoding import Versioned
 from bp_faust.models import (
     Acknowledgement,
     AlertEvent,
@@ -31,6 +32,9 @@ from bp_faust.models import (
     Reading,
     Thresholds,
 )
+
+patient_states: Versioned[PatientState] = Versioned(PatientState)
+entries: Versioned[Entry] = Versioned(Entry)
 
 DAY = 86_400.0
 RETENTION = 400 * DAY
@@ -179,6 +183,19 @@ def test_what_is_older_than_the_retention_counts_no_more_whenever_it_comes() -> 
             patient.take([one])
         assert (patient.state.readings, set(patient.entries)) == (1, {"new"})
         assert set(patient.documents) == {"old", "new"}
+
+
+def test_a_patients_state_stays_small_however_many_readings_there_are() -> None:
+    chance = random.Random(7)
+    patient = Patient(PatientSettings(policy="aha-2025"))
+    sizes = []
+    for number in range(3000):
+        identity = f"urn:uuid:00000000-0000-0000-0000-{number:012d}"
+        patient.take([reading(identity, chance.randint(85, 195), chance.randint(55, 125), number / 4)])
+        sizes.append(len(patient_states.encode(patient.state)))
+    assert max(sizes) < 2000
+    assert len(patient.entries) <= 4 * 400 + 1
+    assert max(len(entries.encode(entry)) for entry in patient.entries.values()) < 200
 
 
 statuses = ["preliminary", "final", "amended", "corrected"]
