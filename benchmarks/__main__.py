@@ -79,14 +79,13 @@ def main(
                 except Exception as exc:  # what the other sections measured is not to be lost
                     traceback.print_exc()
                     failures[name] = exc
-                report.write(output, answers, described, command, rule, data)
+                path = report.write(output, answers, described, command, rule, data)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if "throughput" in answers:
         from benchmarks import plot
 
         plot.draw(answers["throughput"], output / "plot.png")
-    path = report.write(output, answers, described, command, rule, data)
     click.echo(path.read_text())
     click.echo(f"Written to {path}")
     if failures:

@@ -67,6 +67,11 @@ class Measurement:
         return self.anomalies == self.anomalies_expected
 
 
+def warm_up_for(dataset: Dataset) -> Dataset:
+    """Return other readings of as many patients, no more than a run has."""
+    return Dataset(min(WARM_UP_RECORDS, dataset.records), dataset.patients, WARM_UP_SEED)
+
+
 @dataclass
 class Bench:
     """Hold what all sections work with."""
@@ -126,7 +131,7 @@ class Run:
 
         ``beyond`` waits for what it must do beyond its commits; it is told how many anomalies there have been so far.
         """
-        warm_up = Dataset(min(WARM_UP_RECORDS, dataset.records), dataset.patients, WARM_UP_SEED)
+        warm_up = warm_up_for(dataset)
         expected = warm_up.anomalies() + dataset.anomalies() if contender.sends else 0
         with ExitStack() as stack:
             processes = [stack.enter_context(self.start(contender, f"{number}")) for number in range(workers)]

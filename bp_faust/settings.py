@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bp_faust.clinical.judges import Judges
 from bp_faust.clinical.policies import POLICIES, find_policy
 from bp_faust.clinical.policy import PolicyError
+from bp_faust.engine.batches import RECORDS_IN_A_BATCH
 from bp_faust.fhir import ParseOptions
 from bp_faust.fhir.options import UnitPolicy, Validation
 from bp_faust.models import MeasurementSetting
@@ -33,7 +34,7 @@ FAUST_SETTINGS: dict[str, tuple[Any, str]] = {
     "TOPIC_REPLICATION_FACTOR": (1, "How many brokers keep a copy of the topics that are created."),
     "TABLE_STANDBY_REPLICAS": (1, "How many other workers keep a copy of each table partition, ready to take over."),
     "BROKER_SESSION_TIMEOUT": (30.0, "After how many seconds of silence a worker's partitions go to others."),
-    "BROKER_MAX_POLL_RECORDS": (4000, "How many records a batch holds at most."),
+    "BROKER_MAX_POLL_RECORDS": (RECORDS_IN_A_BATCH, "How many records a batch holds at most."),
     "CONSUMER_MAX_FETCH_SIZE": (
         4 << 20,
         "How many bytes are fetched from a partition at a time, and a batch holds about at most.",

@@ -11,9 +11,9 @@ import orjson
 
 from benchmarks.contenders import environment
 from benchmarks.contenders.this_worker import THIS_WORKER, with_sink
-from benchmarks.dataset import WARM_UP_SEED, Dataset
-from benchmarks.index import watched_index
-from benchmarks.measuring import FINISH_SECONDS, WARM_UP_RECORDS, Bench, Measurement
+from benchmarks.dataset import Dataset
+from benchmarks.index import Index, watched_index
+from benchmarks.measuring import FINISH_SECONDS, Bench, Measurement, warm_up_for
 from benchmarks.processes import MeasuredProcess
 from benchmarks.report import Answer, median, spread
 from benchmarks.sections.throughput import PATIENTS
@@ -96,19 +96,14 @@ async def _with_sink(bench: Bench, dataset: Dataset) -> Measurement:
 async def _sink_alone(bench: Bench, dataset: Dataset, documents: Path) -> BulkMeasurement:
     async with bench.run() as run, watched_index(bench.elasticsearch_url, run.names.index) as index:
         await run.create_topics(_WORKER)
-        warm_up = Dataset(min(WARM_UP_RECORDS, dataset.records), dataset.patients, WARM_UP_SEED)
+        warm_up = warm_up_for(dataset)
         with run.start(_WORKER, "sink") as process:
             await run.warm_up(_WORKER, warm_up, [process])
             await index.wait_until_written(warm_up.anomalies(), FINISH_SECONDS)
             process.suspend()
             with documents.open("rb") as lines:
                 count = await run.broker.load(run.names.anomalies, map(_anomaly, lines))
-            before = process.usage().cpu
-            started = time.perf_counter()
-            process.resume()
-            await index.wait_until_written(warm_up.anomalies() + count, FINISH_SECONDS)
-            seconds = time.perf_counter() - started
-            return BulkMeasurement(count, seconds, process.usage().cpu - before)
+            return await _let_go(process, index, count, written_before=warm_up.anomalies())
 
 
 async def _bulk_alone(bench: Bench, documents: Path) -> BulkMeasurement:
@@ -122,12 +117,17 @@ async def _bulk_alone(bench: Bench, documents: Path) -> BulkMeasurement:
             run.names.directory / "bulk-alone.log",
         ) as process:
             await process.wait_until_suspended()
-            before = process.usage().cpu
-            started = time.perf_counter()
-            process.resume()
-            await index.wait_until_written(count, FINISH_SECONDS)
-            seconds = time.perf_counter() - started
-            return BulkMeasurement(count, seconds, process.usage().cpu - before)
+            return await _let_go(process, index, count)
+
+
+async def _let_go(process: MeasuredProcess, index: Index, count: int, *, written_before: int = 0) -> BulkMeasurement:
+    """Let a suspended process go on, and time it until Elasticsearch has taken in so many more documents."""
+    before = process.usage().cpu
+    started = time.perf_counter()
+    process.resume()
+    await index.wait_until_written(written_before + count, FINISH_SECONDS)
+    seconds = time.perf_counter() - started
+    return BulkMeasurement(count, seconds, process.usage().cpu - before)
 
 
 def _anomaly(document: bytes) -> bytes:

@@ -19,7 +19,7 @@ from faust.web.drivers.aiohttp import Web
 from faust.worker import Worker
 from mode.utils.logging import get_logger
 
-from .batches import Batch, Effects, WaitingBatches, batch_of
+from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
 from .broker import WantedTopic, ensure_topics, wait_for_broker
 from .errors import StateError
 from .recovery import ChangelogTableManager
@@ -41,9 +41,6 @@ _GARBAGE_THRESHOLDS = (50_000, 20, 20)
 
 #: What Faust's own option --datadir says where nobody gave it.
 _FAUST_DATADIR = "{conf.name}-data"
-
-#: How many records a batch holds at most where nothing else is set; without a bound memory has none.
-_RECORDS_IN_A_BATCH = 4000
 
 #: How many bytes batches may have together that are handed over as one.
 _JOINED_BYTES = 1 << 20
@@ -89,7 +86,7 @@ class App(faust.App):
         self.wanted_topics: list[WantedTopic] = []
         #: What made the worker stop, None while all is well.
         self.failure: BaseException | None = None
-        kwargs.setdefault("broker_max_poll_records", _RECORDS_IN_A_BATCH)
+        kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
         super().__init__(
             *args,
             TableManager=ChangelogTableManager,

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
+#: How many records a batch holds at most where nothing else is set; without a bound memory has none.
+RECORDS_IN_A_BATCH = 4000
+
 Header = tuple[str, bytes]
 
 
@@ -27,7 +30,7 @@ class Batch:
 
     __slots__ = ("finished", "generation", "partition", "parts", "records", "size", "topic", "tp")
 
-    def __init__(self, tp: TP, records: Sequence[Record], generation: int) -> None:
+    def __init__(self, tp: TP, records: Sequence[Record], generation: int, parts: Sequence[Batch] = ()) -> None:
         self.tp = tp
         self.topic: str = tp.topic
         self.partition: int = tp.partition
@@ -35,12 +38,14 @@ class Batch:
         #: The consumer group's generation in which it was fetched; work of an older generation must not be committed.
         self.generation = generation
         #: How many bytes its values have.
-        self.size = sum([len(record.value or b"") for record in records])
+        self.size: int = sum(
+            [part.size for part in parts] if parts else [len(record.value or b"") for record in records]
+        )
         #: How many of the topic's agents are done with it.
         self.finished = 0
         #: The batches, as they were fetched, that it was made of; empty where it was fetched as it is. Not itself: in
         #: a cycle its records would stay until the garbage collector comes by.
-        self.parts: Sequence[Batch] = ()
+        self.parts = parts
 
     @property
     def next_offset(self) -> int:
@@ -52,9 +57,7 @@ class Batch:
         if not others:
             return self
         parts = (self, *others)
-        joined = Batch(self.tp, [record for part in parts for record in part.records], self.generation)
-        joined.parts = parts
-        return joined
+        return Batch(self.tp, [record for part in parts for record in part.records], self.generation, parts)
 
     def __repr__(self) -> str:
         return f"<Batch {self.topic}/{self.partition} {self.records[0].offset}..{self.records[-1].offset}>"
