@@ -88,8 +88,6 @@ class Alert(Struct, array_like=True, frozen=True, gc=False):
     changed: float
     #: The Observation that last changed it.
     changed_by: str
-    #: How many readings in a row were without the finding.
-    clear: int = 0
 
 
 class Track(Struct, array_like=True, frozen=True, gc=False):
@@ -101,6 +99,8 @@ class Track(Struct, array_like=True, frozen=True, gc=False):
     resolved: Alert | None = None
     #: The times of the last readings, each with whether it had a finding.
     window: tuple[tuple[float, bool], ...] = ()
+    #: How many readings in a row were without the alert's finding.
+    clear: int = 0
 
 
 class Tracks(Struct, array_like=True, frozen=True, gc=False):

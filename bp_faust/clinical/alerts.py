@@ -7,8 +7,10 @@ the same alerts.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -36,39 +38,47 @@ Acknowledged = Mapping[str, float]
 def follow(
     alerting: Alerting,
     patient_id: str,
-    changes: Mapping[str, tuple[Seen | None, Seen | None]],
+    changes: Iterable[tuple[Seen | None, Seen | None]],
     rules: AlertRules,
     acknowledged: Acknowledged,
 ) -> tuple[Alerting, list[Transition]]:
     """Return a patient's alerts after some readings changed, and what that changed.
 
-    ``changes`` holds for each Observation's id what was seen of it before and what is now. What lies before the recent
-    readings is left to ``settle``: to look at all of a patient's readings each time would take too long.
+    ``changes`` holds for each changed Observation what was seen of it before and what is now. What lies before the
+    recent readings is left to ``settle``: to look at all of a patient's readings each time would take too long.
     """
-    new = sorted((now for before, now in changes.values() if now is not None and before is None), key=_place)
-    taken_back = {before.identity for before, now in changes.values() if before is not None and now != before}
+    differing = [(was, now) for was, now in changes if was != now]
+    new = [now for _, now in differing if now is not None]
+    new.sort(key=_place)
+    gone = [was for was, _ in differing if was is not None]
     last = _place(alerting.recent[-1]) if alerting.recent else alerting.before
-    if not taken_back and (not new or last is None or _place(new[0]) > last):
+    if not gone and (not new or last is None or _place(new[0]) > last):
         transitions: list[Transition] = []
+        if len(new) > RECENT:
+            return _folded(alerting.current, alerting, new, patient_id, rules, acknowledged, transitions), transitions
         current = _fold(alerting.current, patient_id, new, rules, acknowledged, transitions)
-        return _kept(alerting, [*alerting.recent, *new], current, patient_id, rules, acknowledged), transitions
-    changed = [pair for pair in changes.values() if pair[0] != pair[1]]
-    before = alerting.before
-    concerned = [seen for pair in changed for seen in pair if seen is not None]
-    late = [seen.time for seen in concerned if before is not None and _place(seen) <= before]
-    if late:
-        alerting = replace(alerting, unsettled_since=min([*late, alerting.unsettled_since or late[0]]))
-    kept = [seen for seen in alerting.recent if seen.identity not in taken_back]
-    added = [now for _, now in changed if now is not None and (before is None or _place(now) > before)]
-    after = sorted([*kept, *added], key=_place)
+        seen = (*alerting.recent, *new)
+        past = seen[:-RECENT]
+        base = _fold(alerting.base, patient_id, past, rules, acknowledged, []) if past else alerting.base
+        before = _place(past[-1]) if past else alerting.before
+        return Alerting(base, seen[-RECENT:], current, before, alerting.unsettled_since), transitions
+    recent, before = alerting.recent, alerting.before
+    if before is not None:
+        come = bisect_right(new, before, key=_place)
+        late = [seen.time for seen in gone if _place(seen) <= before] + [seen.time for seen in new[:come]]
+        if late:
+            alerting = replace(alerting, unsettled_since=min([*late, alerting.unsettled_since or late[0]]))
+            new = new[come:]
+    after = [*recent, *new]
+    if gone:
+        taken_back = {was.identity for was in gone}
+        after = [seen for seen in recent if seen.identity not in taken_back] + new
+    after.sort(key=_place)
     told: list[Transition] = []
-    _fold(alerting.base, patient_id, alerting.recent, rules, acknowledged, told)
+    _fold(alerting.base, patient_id, recent, rules, acknowledged, told)
     to_tell: list[Transition] = []
-    current = _fold(alerting.base, patient_id, after, rules, acknowledged, to_tell)
-    return (
-        _kept(alerting, after, current, patient_id, rules, acknowledged),
-        _differences(told, to_tell, current),
-    )
+    alerting = _folded(alerting.base, alerting, after, patient_id, rules, acknowledged, to_tell)
+    return alerting, _differences(told, to_tell, alerting.current)
 
 
 def settle(
@@ -80,8 +90,8 @@ def settle(
         return alerting, []
     seen = sorted(all_seen, key=_place)
     transitions: list[Transition] = []
-    current = _fold(Tracks(), patient_id, seen, rules, acknowledged, transitions)
-    settled = _kept(Alerting(), seen, current, patient_id, rules, acknowledged)
+    settled = _folded(Tracks(), Alerting(), seen, patient_id, rules, acknowledged, transitions)
+    current = settled.current
     known = _last_alerts(alerting.current)
     of_alerts: dict[str, list[Transition]] = {}
     for transition in transitions:
@@ -107,31 +117,28 @@ def _last_alerts(tracks: Tracks) -> dict[str, Alert]:
 def advance(tracks: Tracks, patient_id: str, seen: Seen, rules: AlertRules) -> tuple[Tracks, list[Transition]]:
     """Return what one more reading, later than all before it, makes of alerts that nobody acknowledges."""
     transitions: list[Transition] = []
-    high = _step(tracks.high, "high", seen.high, patient_id, seen, rules, {}, transitions)
-    low = _step(tracks.low, "low", seen.low, patient_id, seen, rules, {}, transitions)
-    if high is tracks.high and low is tracks.low:
-        return tracks, transitions
-    return Tracks(high, low), transitions
+    return _fold(tracks, patient_id, (seen,), rules, {}, transitions), transitions
 
 
-def _place(seen: Seen) -> tuple[float, str]:
-    return seen.time, seen.identity
+_place = attrgetter("time", "identity")
 
 
-def _kept(
+def _folded(
+    tracks: Tracks,
     alerting: Alerting,
     seen: Sequence[Seen],
-    current: Tracks,
     patient_id: str,
     rules: AlertRules,
     acknowledged: Acknowledged,
+    transitions: list[Transition],
 ) -> Alerting:
-    """Keep the last readings of those behind the base, and put what the others make into it."""
-    past = len(seen) - RECENT
-    if past <= 0:
-        return replace(alerting, recent=tuple(seen), current=current)
-    base = _fold(alerting.base, patient_id, seen[:past], rules, acknowledged, [])
-    return Alerting(base, tuple(seen[past:]), current, _place(seen[past - 1]), alerting.unsettled_since)
+    """Return what the tracks become by these readings, the last of which are kept apart."""
+    past = seen[:-RECENT]
+    base = _fold(tracks, patient_id, past, rules, acknowledged, transitions)
+    recent = seen[-RECENT:]
+    current = _fold(base, patient_id, recent, rules, acknowledged, transitions)
+    before = _place(past[-1]) if past else alerting.before
+    return Alerting(base, tuple(recent), current, before, alerting.unsettled_since)
 
 
 def _fold(
@@ -144,8 +151,10 @@ def _fold(
 ) -> Tracks:
     high, low = tracks.high, tracks.low
     for one in seen:
-        high = _step(high, "high", one.high, patient_id, one, rules, acknowledged, transitions)
-        low = _step(low, "low", one.low, patient_id, one, rules, acknowledged, transitions)
+        if one.high is not None or high.alert is not None or high.window:
+            high = _step(high, "high", one.high, patient_id, one, rules, acknowledged, transitions)
+        if one.low is not None or low.alert is not None or low.window:
+            low = _step(low, "low", one.low, patient_id, one, rules, acknowledged, transitions)
     return tracks if high is tracks.high and low is tracks.low else Tracks(high, low)
 
 
@@ -161,13 +170,10 @@ def _step(
 ) -> Track:
     alert = track.alert
     if alert is None:
-        if grade is None and not track.window:
-            return track
         return _step_without_alert(track, direction, grade, patient_id, seen, rules, transitions)
     if grade is None:
-        alert = replace(alert, clear=alert.clear + 1)
-        if alert.clear < rules.resolve_after:
-            return Track(alert, track.resolved)
+        if track.clear + 1 < rules.resolve_after:
+            return Track(alert, track.resolved, (), track.clear + 1)
         alert = replace(alert, status="resolved", changed=seen.time, changed_by=seen.identity)
         transitions.append(Transition(alert))
         return Track(None, alert)
@@ -180,11 +186,10 @@ def _step(
             severity=max(grade.severity, alert.severity),
             changed=seen.time,
             changed_by=seen.identity,
-            clear=0,
         )
         transitions.append(Transition(alert))
         return Track(alert, track.resolved)
-    return Track(replace(alert, clear=0), track.resolved) if alert.clear else track
+    return Track(alert, track.resolved) if track.clear else track
 
 
 def _step_without_alert(
@@ -201,12 +206,15 @@ def _step_without_alert(
     while window and not window[0][1]:
         window = window[1:]
     last = track.resolved
-    if grade is None or not _is_confirmed(grade, window, rules):
+    if grade is None:
         return Track(None, last, window)
-    if last is not None and last.rule == grade.rule and seen.time < last.changed + rules.cooldown_hours * _HOUR:
-        if not grade.at_once:
-            return Track(None, last, window)
-        alert = replace(last, status="open", changed=seen.time, changed_by=seen.identity, clear=0)
+    cools_down = (
+        last is not None and last.rule == grade.rule and seen.time < last.changed + rules.cooldown_hours * _HOUR
+    )
+    if not grade.at_once and (cools_down or not _is_confirmed(window, rules)):
+        return Track(None, last, window)
+    if last is not None and cools_down:
+        alert = replace(last, status="open", changed=seen.time, changed_by=seen.identity)
     else:
         alert = Alert(
             _alert_id(patient_id, direction, seen.identity),
@@ -222,9 +230,9 @@ def _step_without_alert(
     return Track(alert, last)
 
 
-def _is_confirmed(grade: Grade, window: Sequence[tuple[float, bool]], rules: AlertRules) -> bool:
-    if grade.at_once:
-        return True
+def _is_confirmed(window: Sequence[tuple[float, bool]], rules: AlertRules) -> bool:
+    if len(window) < rules.readings:
+        return False
     since = window[-1][0] - rules.within_hours * _HOUR
     return sum(found for time, found in window if time >= since) >= rules.readings
 

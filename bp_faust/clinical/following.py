@@ -127,7 +127,7 @@ def _follow_alerts(
     rules: Rules,
     judges: Judges,
 ) -> None:
-    changes = {identity: (was, seen(identity, change.entries[identity])) for identity, was in before.items()}
+    changes = [(was, seen(identity, change.entries[identity])) for identity, was in before.items()]
     state.alerting, transitions = follow(
         state.alerting, patient_id, changes, rules.judge.policy.alerts, _acknowledged(state)
     )

@@ -146,21 +146,22 @@ class Finding(msgspec.Struct, frozen=True):
     policy: str
     direction: Direction
     citation: str
-    alert_rule: AlertRule
 
 
 class Judgement:
     """Hold a reading's category, and what is wrong with it; the gravest first."""
 
-    def __init__(self, category: str, findings: tuple[Finding, ...]) -> None:
+    def __init__(
+        self, category: str, findings: tuple[Finding, ...], high: Grade | None = None, low: Grade | None = None
+    ) -> None:
         self.category = category
         self.findings = findings
         #: The gravest finding's title, None where nothing is wrong.
         self.anomaly_type = findings[0].title if findings else None
         self.rules = tuple(finding.rule for finding in findings)
         #: What alerts would be about.
-        self.high = _grade(findings, "high")
-        self.low = _grade(findings, "low")
+        self.high = high
+        self.low = low
         #: The findings as JSON: the same for thousands of readings.
         self._hash = hash((category, findings))
         self.encoded = msgspec.Raw(msgspec.json.encode(findings))
@@ -170,13 +171,6 @@ class Judgement:
 
     def __hash__(self) -> int:
         return self._hash
-
-
-def _grade(findings: Iterable[Finding], direction: Direction) -> Grade | None:
-    for finding in findings:
-        if finding.direction == direction and finding.alert_rule != "never":
-            return Grade(finding.rule, SEVERITIES.index(finding.severity), finding.alert_rule == "at-once")
-    return None
 
 
 @dataclass(frozen=True)
@@ -345,23 +339,32 @@ def judge(
         if not category.subtype:
             claimed |= concerned
     grave = sorted(applying, key=lambda found: -SEVERITIES.index(found[0].severity))
-    return Judgement(
-        grave[0][0].id if grave else "",
-        tuple(
-            Finding(
-                f"{policy.id}/{category.id}",
-                category.title,
-                category.severity,
-                pressures,
-                policy.id,
-                category.direction,
-                category.citation or policy.citation,
-                category.alert_rule,
-            )
-            for category, pressures in grave
-            if category.severity != "none" and category.direction is not None
-        ),
+    findings = tuple(
+        Finding(
+            f"{policy.id}/{category.id}",
+            category.title,
+            category.severity,
+            pressures,
+            policy.id,
+            category.direction,
+            category.citation or policy.citation,
+        )
+        for category, pressures in grave
+        if category.severity != "none" and category.direction is not None
     )
+    high, low = (
+        next((_grade(policy, category) for category, _ in grave if _opens_alert(category, direction)), None)
+        for direction in ("high", "low")
+    )
+    return Judgement(grave[0][0].id if grave else "", findings, high, low)
+
+
+def _opens_alert(category: Category, direction: str) -> bool:
+    return category.severity != "none" and category.direction == direction and category.alert_rule != "never"
+
+
+def _grade(policy: Policy, category: Category) -> Grade:
+    return Grade(f"{policy.id}/{category.id}", SEVERITIES.index(category.severity), category.alert_rule == "at-once")
 
 
 def _named(condition: Condition) -> int:

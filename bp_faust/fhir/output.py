@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from hashlib import blake2b
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, uuid5
 
 from bp_faust.clinical.averages import Average
 from bp_faust.models import AlertEvent
@@ -161,14 +161,13 @@ def notification_bundle(
         "notificationEvent": [event],
         "subscription": {"reference": subscription},
     }
-    urn = UUID(bytes=blake2b(f"{subscription}/{number}".encode(), digest_size=16).digest())
     return {
         "resourceType": "Bundle",
         "type": "history",
         "timestamp": timestamp,
         "entry": [
             {
-                "fullUrl": f"urn:uuid:{urn}",
+                "fullUrl": f"urn:uuid:{uuid5(NAMESPACE_URL, f'{subscription}/{number}')}",
                 "resource": status,
                 "request": {"method": "GET", "url": f"{subscription}/$status"},
                 "response": {"status": "200"},

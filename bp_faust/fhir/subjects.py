@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 from bp_faust.fhir.identifiers import is_usable
@@ -75,6 +76,7 @@ def birth_date(whose: str, patient: dict[str, object] | None, resources: Resourc
     return None
 
 
+@lru_cache(maxsize=65_536)
 def known_birth_date(text: str) -> str | None:
     """Return a birth date if it is one; what is none keeps no reading from being read."""
     return text if _DATE.fullmatch(text) else None

@@ -37,7 +37,7 @@ class Patient:
         self.alerting, transitions = follow(
             self.alerting,
             "p",
-            changes,
+            changes.values(),
             RULES,
             self.acknowledged,
         )

@@ -19,7 +19,7 @@ def test_the_template_maps_the_fields_of_the_seed_and_the_observation() -> None:
     template = index_template("blood_pressure_anomalies_v2", ANOMALY_PROPERTIES)
     assert template["index_patterns"] == ["blood_pressure_anomalies_v2"]
     types = {field: mapping["type"] for field, mapping in template["template"]["mappings"]["properties"].items()}
-    assert types == {**SEED_FIELDS, "observation_id": "keyword"}
+    assert types == {**SEED_FIELDS, "observation_id": "keyword", "findings": "object"}
 
 
 def test_the_mapping_is_a_copy_that_callers_may_change() -> None:
