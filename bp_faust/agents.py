@@ -64,10 +64,7 @@ def intake(batch: Batch, effects: Effects) -> None:
                 rejections.append(outcome)
                 continue
             if fhir.flags.IMPLAUSIBLE in outcome.flags:
-                if settings.set_implausible_aside:
-                    metrics.IMPLAUSIBLE.inc()
-                else:
-                    outcome.flags = tuple(flag for flag in outcome.flags if flag != fhir.flags.IMPLAUSIBLE)
+                metrics.IMPLAUSIBLE.inc()
             outcome.received = origin.timestamp / 1000
             if outcome.effective is not None:
                 outcome.flags += fhir.time_flags(outcome.effective, outcome.received)

@@ -192,6 +192,7 @@ class Settings(BaseSettings):
             default_time_zone=self.default_time_zone,
             systolic_limits=self.systolic_limits,
             diastolic_limits=self.diastolic_limits,
+            flag_implausible=self.set_implausible_aside,
             max_bytes=self.record_max_bytes,
             validation=self.validation,
         )

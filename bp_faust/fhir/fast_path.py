@@ -171,7 +171,8 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
     low, high = options.systolic_limits
     plausible = low <= systolic <= high and systolic > diastolic
     low, high = options.diastolic_limits
-    flags = () if plausible and low <= diastolic <= high else (IMPLAUSIBLE,)
+    plausible = plausible and low <= diastolic <= high
+    flags = () if plausible or not options.flag_implausible else (IMPLAUSIBLE,)
     reading = Reading(
         patient_id, identity, observation.status, systolic, diastolic, effective, version, last_updated, flags
     )

@@ -138,7 +138,12 @@ def _values(
 
 
 def is_plausible(systolic: float | None, diastolic: float | None, options: ParseOptions) -> bool:
-    """Return whether pressures in mmHg are within the options' limits, and the systolic one above the diastolic one."""
+    """Return whether pressures in mmHg are within the options' limits, and the systolic one above the diastolic one.
+
+    All are where the options flag none.
+    """
+    if not options.flag_implausible:
+        return True
     for value, (low, high) in ((systolic, options.systolic_limits), (diastolic, options.diastolic_limits)):
         if value is not None and not low <= value <= high:
             return False

@@ -24,6 +24,8 @@ class ParseOptions:
     default_time_zone: str = "UTC"
     systolic_limits: tuple[float, float] = (30, 370)
     diastolic_limits: tuple[float, float] = (10, 330)
+    #: Whether readings outside the limits, or whose systolic pressure is not the higher one, are flagged implausible.
+    flag_implausible: bool = True
     #: The longest record, as it came and unzipped.
     max_bytes: int = 10 * 1024 * 1024
     #: Whether fhir.resources checks nothing, explains what is refused, or must accept what is read.

@@ -255,3 +255,10 @@ def test_what_is_outside_the_limits_or_upside_down_is_kept_as_implausible(
 def test_the_limits_are_the_sites() -> None:
     assert reading(observation(200, 80), systolic_limits=(50, 190)).flags == ("implausible",)
     assert reading(observation(200, 80), diastolic_limits=(90, 190)).flags == ("implausible",)
+
+
+def test_a_site_may_have_nothing_kept_as_implausible() -> None:
+    upside_down = observation(80, 120)
+    assert reading(upside_down, flag_implausible=False).flags == ()
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": upside_down}]}
+    assert reading(bundle, flag_implausible=False).flags == ()
