@@ -114,12 +114,6 @@ def _last_alerts(tracks: Tracks) -> dict[str, Alert]:
     return {alert.alert_id: alert for track in both for alert in (track.resolved, track.alert) if alert is not None}
 
 
-def advance(tracks: Tracks, patient_id: str, seen: Seen, rules: AlertRules) -> tuple[Tracks, list[Transition]]:
-    """Return what one more reading, later than all before it, makes of alerts that nobody acknowledges."""
-    transitions: list[Transition] = []
-    return _fold(tracks, patient_id, (seen,), rules, {}, transitions), transitions
-
-
 _place = attrgetter("time", "identity")
 
 
@@ -152,40 +146,42 @@ def _fold(
     high, low = tracks.high, tracks.low
     for one in seen:
         if one.high is not None or high.alert is not None or high.window:
-            high = _step(high, "high", one.high, patient_id, one, rules, acknowledged, transitions)
+            high = step(high, "high", one.high, patient_id, one.time, one.identity, rules, acknowledged, transitions)
         if one.low is not None or low.alert is not None or low.window:
-            low = _step(low, "low", one.low, patient_id, one, rules, acknowledged, transitions)
+            low = step(low, "low", one.low, patient_id, one.time, one.identity, rules, acknowledged, transitions)
     return tracks if high is tracks.high and low is tracks.low else Tracks(high, low)
 
 
-def _step(
+def step(
     track: Track,
     direction: Direction,
     grade: Grade | None,
     patient_id: str,
-    seen: Seen,
+    time: float,
+    identity: str,
     rules: AlertRules,
     acknowledged: Acknowledged,
     transitions: list[Transition],
 ) -> Track:
+    """Return what one more reading, later than all before it, makes of a track; add what changed to the transitions."""
     alert = track.alert
     if alert is None:
-        return _step_without_alert(track, direction, grade, patient_id, seen, rules, transitions)
+        return _step_without_alert(track, direction, grade, patient_id, time, identity, rules, transitions)
     if grade is None:
         if track.clear + 1 < rules.resolve_after:
             return Track(alert, track.resolved, (), track.clear + 1)
-        alert = replace(alert, status="resolved", changed=seen.time, changed_by=seen.identity)
+        alert = replace(alert, status="resolved", changed=time, changed_by=identity)
         transitions.append(Transition(alert))
         return Track(None, alert)
     graver = grade.severity > alert.severity
-    if graver or (alert.status == "open" and _is_overdue(alert, seen.time, rules, acknowledged)):
+    if graver or (alert.status == "open" and _is_overdue(alert, time, rules, acknowledged)):
         alert = replace(
             alert,
             status="escalated",
             rule=grade.rule if graver else alert.rule,
             severity=max(grade.severity, alert.severity),
-            changed=seen.time,
-            changed_by=seen.identity,
+            changed=time,
+            changed_by=identity,
         )
         transitions.append(Transition(alert))
         return Track(alert, track.resolved)
@@ -197,34 +193,33 @@ def _step_without_alert(
     direction: Direction,
     grade: Grade | None,
     patient_id: str,
-    seen: Seen,
+    time: float,
+    identity: str,
     rules: AlertRules,
     transitions: list[Transition],
 ) -> Track:
     # Readings without a finding count where they stand between readings with one, and nowhere else.
-    window = (*track.window, (seen.time, grade is not None))[-rules.of :]
+    window = (*track.window, (time, grade is not None))[-rules.of :]
     while window and not window[0][1]:
         window = window[1:]
     last = track.resolved
     if grade is None:
         return Track(None, last, window)
-    cools_down = (
-        last is not None and last.rule == grade.rule and seen.time < last.changed + rules.cooldown_hours * _HOUR
-    )
+    cools_down = last is not None and last.rule == grade.rule and time < last.changed + rules.cooldown_hours * _HOUR
     if not grade.at_once and (cools_down or not _is_confirmed(window, rules)):
         return Track(None, last, window)
     if last is not None and cools_down:
-        alert = replace(last, status="open", changed=seen.time, changed_by=seen.identity)
+        alert = replace(last, status="open", changed=time, changed_by=identity)
     else:
         alert = Alert(
-            _alert_id(patient_id, direction, seen.identity),
+            _alert_id(patient_id, direction, identity),
             direction,
             "open",
             grade.rule,
             grade.severity,
-            seen.time,
-            seen.time,
-            seen.identity,
+            time,
+            time,
+            identity,
         )
     transitions.append(Transition(alert))
     return Track(alert, last)

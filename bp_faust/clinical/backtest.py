@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from bp_faust.clinical.alerts import advance
+from bp_faust.clinical.alerts import Transition, step
 from bp_faust.clinical.judges import Rules
 from bp_faust.clinical.policy import Judgement
 from bp_faust.clinical.state import WITHDRAWN, timestamp
-from bp_faust.models import Reading, Seen, Tracks
+from bp_faust.models import Reading, Track, Tracks
 
 #: How many of the last Observations are remembered at least, so that a repeat counts once.
 _REMEMBERED = 500_000
 
 _DAY = 86_400.0
-_NO_TRACKS = Tracks()
+_NO_TRACK = Track()
+_NO_TRACKS = Tracks(_NO_TRACK, _NO_TRACK)
 _NONE_YET = (float("-inf"), _NO_TRACKS, _NO_TRACKS)
+_NOBODY: dict[str, float] = {}
+
+#: How many pairs of pressures' judgements are remembered: more than whole numbers of mmHg make.
+_PRESSURES = 100_000
 
 
 @dataclass
@@ -39,16 +44,19 @@ class _Alerts:
 
     def follow(self, tracks: Tracks, reading: Reading, time: float, judgement: Judgement, rules: Rules) -> Tracks:
         """Return what a reading makes of a patient's alerts."""
+        high, low = tracks.high, tracks.low
+        told: list[Transition] = []
+        patient_id, identity, alert_rules = reading.patient_id, reading.observation_id or "", rules.judge.policy.alerts
         # A reading without a finding changes nothing where there was none.
-        if not judgement.rules and tracks is _NO_TRACKS:
-            return tracks
-        seen = Seen(time, reading.observation_id or "", judgement.high, judgement.low)
-        tracks, transitions = advance(tracks, reading.patient_id, seen, rules.judge.policy.alerts)
-        for transition in transitions:
+        if judgement.high is not None or high is not _NO_TRACK:
+            high = step(high, "high", judgement.high, patient_id, time, identity, alert_rules, _NOBODY, told)
+        if judgement.low is not None or low is not _NO_TRACK:
+            low = step(low, "low", judgement.low, patient_id, time, identity, alert_rules, _NOBODY, told)
+        for transition in told:
             if transition.alert.status == "open":
                 self.by_day[int(time // _DAY)] += 1
-                self.patients.add(reading.patient_id)
-        return tracks
+                self.patients.add(patient_id)
+        return tracks if high is tracks.high and low is tracks.low else Tracks(high, low)
 
 
 class Backtest:
@@ -64,6 +72,7 @@ class Backtest:
         self._alerts = (_Alerts(), _Alerts())
         #: By the identity of the judgements, which stay as long as their policies.
         self._pairs: dict[tuple[int, int], _Pair] = {}
+        self._by_pressures: dict[tuple[float | None, float | None], _Pair] = {}
         self._tracks: dict[str, tuple[float, Tracks, Tracks]] = {}
         self._remembered: set[int] = set()
         self._remembered_before: set[int] = set()
@@ -81,12 +90,10 @@ class Backtest:
             self._first = time
         if time > self._last:
             self._last = time
-        first, second = self._rules
-        one, other = first.of(reading), second.of(reading)
-        pair = self._pairs.get((id(one), id(other)))
-        if pair is None:
-            pair = self._pairs[id(one), id(other)] = _Pair((one, other), _meaning(one) == _meaning(other))
+        pair = self._pair(reading)
         pair.readings += 1
+        first, second = self._rules
+        one, other = pair.judgements
         last, of_first, of_second = self._tracks.get(reading.patient_id, _NONE_YET)
         if time < last:
             self.late += 1
@@ -97,6 +104,21 @@ class Backtest:
                 self._alerts[1].follow(of_second, reading, time, other, second),
             )
         return None if pair.same else pair.judgements
+
+    def _pair(self, reading: Reading) -> _Pair:
+        first, second = self._rules
+        pressures, pair = None, None
+        if first.of_pressures_alone(reading) and second.of_pressures_alone(reading):
+            pressures = (reading.systolic, reading.diastolic)
+            pair = self._by_pressures.get(pressures)
+        if pair is None:
+            one, other = first.of(reading), second.of(reading)
+            pair = self._pairs.get((id(one), id(other)))
+            if pair is None:
+                pair = self._pairs[id(one), id(other)] = _Pair((one, other), _meaning(one) == _meaning(other))
+            if pressures is not None and len(self._by_pressures) < _PRESSURES:
+                self._by_pressures[pressures] = pair
+        return pair
 
     def _is_known(self, reading: Reading) -> bool:
         if reading.observation_id is None:

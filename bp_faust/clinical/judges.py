@@ -23,13 +23,24 @@ class Rules(NamedTuple):
     judge: Judge
     settings: PatientSettings
 
+    def of_pressures_alone(self, reading: Reading) -> bool:
+        """Tell whether nothing but its pressures decides on a reading: no setting, and no age."""
+        if self.settings is not _NOTHING_SET:
+            return False
+        born = reading.birth_date
+        if born is None:
+            return True
+        time = reading.effective if reading.effective is not None else reading.received
+        return time >= _comes_of_age(born, self.judge.adult_age)
+
     def of(self, reading: Reading) -> Judgement:
         """Return what a reading of this patient is."""
-        settings, judge = self.settings, self.judge
+        judge = self.judge
+        if self.of_pressures_alone(reading):
+            return judge.judge(reading.systolic, reading.diastolic)
+        settings = self.settings
         time = reading.effective if reading.effective is not None else reading.received
         born = settings.birth_date or reading.birth_date
-        if settings is _NOTHING_SET and (born is None or time >= _comes_of_age(born, judge.adult_age)):
-            return judge.judge(reading.systolic, reading.diastolic)
         return judge.judge(
             reading.systolic,
             reading.diastolic,
