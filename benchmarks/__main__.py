@@ -21,7 +21,7 @@ from benchmarks import machine, measuring, report
 from benchmarks.dataset import Dataset
 from benchmarks.measuring import Bench
 from benchmarks.report import Answer
-from benchmarks.sections import growth, latency, rebuild, scaling, sink, throughput
+from benchmarks.sections import backtest, growth, latency, rebuild, scaling, sink, throughput
 
 SECTIONS = {
     "throughput": throughput,
@@ -30,9 +30,10 @@ SECTIONS = {
     "growth": growth,
     "rebuild": rebuild,
     "latency": latency,
+    "backtest": backtest,
 }
 
-_SHORT = ("throughput", "sink", "latency")
+_SHORT = ("throughput", "sink", "latency", "backtest")
 
 
 @click.command(help="Measure this worker beside others on a real Kafka and a real Elasticsearch.")
