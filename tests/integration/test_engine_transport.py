@@ -182,7 +182,8 @@ async def test_what_comes_while_an_agent_works_is_one_batch_for_it(running: Runn
     running.gates["gated"].set()
     await running.until_committed(0, 10)
     assert running.values("gated") == [b"%d" % number for number in range(10)]
-    assert [len(batch.records) for batch in running.seen["gated"]] == [first, 10 - first]
+    # All of them may have come at once.
+    assert [len(batch.records) for batch in running.seen["gated"]] == [size for size in (first, 10 - first) if size]
 
 
 async def test_after_an_error_nothing_more_is_committed_and_the_app_stops(
