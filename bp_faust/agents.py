@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -159,16 +160,15 @@ client = connect(
     password=settings.secret("elasticsearch_password"),
     ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
 )
-anomaly_sink = Sink(client, settings.elasticsearch_index, ANOMALY_PROPERTIES)
-alert_sink = Sink(client, settings.elasticsearch_alerts_index, ALERT_PROPERTIES)
+anomaly_sink = Sink(client, settings.elasticsearch_index, ANOMALY_PROPERTIES, app.watchdog.still_at_work)
+alert_sink = Sink(client, settings.elasticsearch_alerts_index, ALERT_PROPERTIES, app.watchdog.still_at_work)
 
 
 @app.task
 async def open_indices() -> None:
     """Prepare the indices; counting does not wait for them."""
     try:
-        for sink in (anomaly_sink, alert_sink):
-            await app.wait(sink.open())
+        await app.wait(asyncio.gather(anomaly_sink.open(), alert_sink.open()))
     except SearchError as exc:
         if not app.should_stop:
             await app.fail(exc)

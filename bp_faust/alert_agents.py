@@ -30,6 +30,9 @@ _SECONDS = 15.0
 #: For how long a subscriber that does not answer is asked again, in seconds.
 _RETRY_SECONDS = 300.0
 
+#: How long to wait between two tries at most, in seconds.
+_LONGEST_WAIT_SECONDS = 30.0
+
 #: Nobody is told of what happened longer ago, in seconds: after a long stop it would be many messages, and no news.
 _NEWS_SECONDS = 24 * 3600.0
 
@@ -62,6 +65,7 @@ if settings.notification_urls():
         for event, told in _events(batch):
             is_news = event.status in ("open", "escalated") and told > time.time() - _NEWS_SECONDS
             if is_news and not event.muted:
+                app.watchdog.still_at_work(2 * _SECONDS)
                 metrics.NOTIFICATIONS.labels("sent" if await _sent(event) else "failed").inc()
 
 
@@ -114,8 +118,9 @@ async def _deliver(resources: list[dict[str, object]], batch: Batch) -> None:
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception_type((aiohttp.ClientError, asyncio.TimeoutError)),
                 stop=stop_after_delay(_RETRY_SECONDS),
-                wait=wait_random_exponential(multiplier=0.5, max=30),
+                wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT_SECONDS),
             ):
+                app.watchdog.still_at_work(_SECONDS + 2 * _LONGEST_WAIT_SECONDS)
                 with attempt:
                     await _post(settings.fhir_subscriber_url, orjson.dumps(bundle))
             metrics.DELIVERIES.labels("sent").inc()

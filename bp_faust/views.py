@@ -185,8 +185,8 @@ class Alive(View):
     """Tell that the process answers."""
 
     async def get(self, request: Request) -> Response:
-        """Return 200."""
-        return self.json({"status": "alive"})
+        """Return 200, and while tables are read up to date, how many changelog entries are left."""
+        return self.json({"status": "alive", "entries_to_recover": app.entries_to_recover})
 
 
 @app.page("/readyz", name="readyz")
@@ -194,7 +194,7 @@ class Ready(View):
     """Tell whether the worker has its partitions and is at work on them."""
 
     async def get(self, request: Request) -> Response:
-        """Return 200 where it is ready, 503 where it is starting, recovering or stopping."""
+        """Return 200 where it is ready, 503 where it is starting, recovering or stopping, or something is overdue."""
         if app.is_ready:
             return self.json({"status": "ready"})
-        return self.json({"status": "not ready"}, status=503)
+        return self.json({"status": "not ready", "no_sign_of": sorted(app.watchdog.overdue())}, status=503)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
 import signal
 import threading
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import faust
 from faust.exceptions import AlreadyConfiguredWarning
@@ -18,14 +19,16 @@ from faust.types import TP, StreamT, TopicT
 from faust.web.drivers.aiohttp import Web
 from faust.worker import Worker
 from mode.utils.logging import get_logger
+from mode.utils.times import Seconds, want_seconds
 
 from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
-from .broker import WantedTopic, ensure_topics, wait_for_broker
-from .errors import StateError
+from .broker import WantedTopic, answers, ensure_topics, wait_for_broker
+from .errors import StateError, WatchdogError
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
 from .transactions import Transactions
 from .transport import BatchConsumer, BatchTransport
+from .watchdog import EXIT_STATUS, SILENCE_SECONDS, Watchdog, WatchdogThread
 
 logger = get_logger(__name__)
 
@@ -33,11 +36,11 @@ logger = get_logger(__name__)
 #: committed is read again.
 STOP_SECONDS = 25.0
 
-#: The exit status of a worker that had to be ended (os.EX_SOFTWARE).
-EXIT_STATUS = 70
-
 #: After how many new objects the collector looks at them; its default of 700 is reached many times a batch.
 _GARBAGE_THRESHOLDS = (50_000, 20, 20)
+
+#: How often the event loop gives a sign, in seconds.
+_BEAT_SECONDS = 1.0
 
 #: What Faust's own option --datadir says where nobody gave it.
 _FAUST_DATADIR = "{conf.name}-data"
@@ -86,6 +89,9 @@ class App(faust.App):
         self.wanted_topics: list[WantedTopic] = []
         #: What made the worker stop, None while all is well.
         self.failure: BaseException | None = None
+        #: What in this worker must give signs of itself.
+        self.watchdog = Watchdog()
+        self._watchdog_thread: WatchdogThread | None = None
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
         super().__init__(
             *args,
@@ -172,7 +178,16 @@ class App(faust.App):
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether tables are up to date and agents are at work."""
+        """Tell whether tables are up to date, agents are at work, and nothing is overdue."""
+        return self._has_started and not self.watchdog.overdue()
+
+    @property
+    def entries_to_recover(self) -> int:
+        """Return how many changelog entries are still to be read before the agents can begin."""
+        return cast(ChangelogTableManager, self.tables).recovery.entries_left
+
+    @property
+    def _has_started(self) -> bool:
         return (
             self.failure is None
             and not self.should_stop
@@ -193,20 +208,22 @@ class App(faust.App):
 
         waiting: dict[TP, WaitingBatches] = {}
 
-        async def work_through(batches: WaitingBatches) -> None:
-            while self.failure is None:
-                await self._work_on(await batches.get(), handle)
+        async def work_through(batches: WaitingBatches, tp: TP) -> None:
+            with self._without_end(f"agent {described.__name__} of {tp.topic}/{tp.partition}"):
+                while self.failure is None:
+                    await self._work_on(await batches.get(), handle)
 
         # Partitions are worked on side by side, so that one's transaction does not wait for another's; within a
         # partition batches keep their order. How many wait is bounded by the consumer.
         @functools.wraps(described)
         async def run(stream: StreamT[Any]) -> None:
-            async for value in stream:
-                batch = batch_of(value)
-                if batch.tp not in waiting:
-                    waiting[batch.tp] = WaitingBatches(self.conf.broker_max_poll_records, _JOINED_BYTES)
-                    self.add_future(work_through(waiting[batch.tp]))
-                waiting[batch.tp].put(batch)
+            with self._without_end(f"agent {described.__name__}"):
+                async for value in stream:
+                    batch = batch_of(value)
+                    if batch.tp not in waiting:
+                        waiting[batch.tp] = WaitingBatches(self.conf.broker_max_poll_records, _JOINED_BYTES)
+                        self.add_future(work_through(waiting[batch.tp], batch.tp))
+                    waiting[batch.tp].put(batch)
 
         del run.__wrapped__  # Faust asks the signature whether to hand over the stream
         return self.agent(topic, name=described.__name__)(run)
@@ -215,22 +232,67 @@ class App(faust.App):
         if not self._is_current(batch):
             return
         try:
-            if await handle(batch) and self._is_current(batch):
-                self.consumer.finish(batch)
+            with self.watchdog.on_duty(self.consumer.duty_of(batch.tp)):
+                if await handle(batch) and self._is_current(batch):
+                    self.consumer.finish(batch)
         except Exception as exc:
             if self._is_current(batch) and not self.should_stop:
                 await self.fail(exc)
             else:
                 logger.info("Left %r to whoever has the partition next: %s", batch, exc)
 
+    @contextlib.contextmanager
+    def _without_end(self, duty: str) -> Iterator[None]:
+        """Miss what ends within the block, unless the worker stops."""
+        self.watchdog.forget(duty)
+        try:
+            yield
+        finally:
+            if not self.should_stop:
+                self.watchdog.expect(duty, 0)
+
+    async def itertimer(self, interval: Seconds, *, name: str = "", **kwargs: Any) -> AsyncIterator[float]:
+        """Count seconds as Faust does, and miss a timer that ends, or whose work does."""
+        duty = f"timer {name}"
+        with self._without_end(duty):
+            async for seconds in super().itertimer(interval, name=name, **kwargs):
+                self.watchdog.expect(duty)
+                yield seconds
+                self.watchdog.expect(duty, want_seconds(interval) + SILENCE_SECONDS)
+
+    async def _beat(self, watchdog_thread: WatchdogThread) -> None:
+        """Give signs of the event loop, and miss a worker that does not become ready."""
+        while not self.should_stop:
+            self.watchdog.expect("event loop")
+            if self._has_started:
+                self.watchdog.forget("getting ready")
+            else:
+                self.watchdog.expect_still("getting ready")
+            if not watchdog_thread.is_alive():
+                await self.fail(WatchdogError("The watchdog has ended: start the worker again."))
+            await self.sleep(_BEAT_SECONDS)
+
     async def fail(self, reason: BaseException) -> None:
         """Stop the worker with a non-zero exit status; what is not committed will be read again."""
         if self.failure is None:
-            self.failure = reason
             logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
-            if self.beacon.root is not None and isinstance(self.beacon.root.data, BatchWorker):
-                end_process_after(STOP_SECONDS, EXIT_STATUS)
+            self._note_failure(reason)
             await self.crash(reason)
+
+    def _crash(self, reason: BaseException) -> None:
+        # Faust comes here for what ended within one of its own services; it may then wait for ever for another one.
+        self._note_failure(reason)
+        super()._crash(reason)
+
+    def _note_failure(self, reason: BaseException) -> None:
+        if self.failure is None:
+            self.failure = reason
+            if self._is_of_worker:
+                end_process_after(STOP_SECONDS, EXIT_STATUS)
+
+    @property
+    def _is_of_worker(self) -> bool:
+        return self.beacon.root is not None and isinstance(self.beacon.root.data, BatchWorker)
 
     async def on_first_start(self) -> None:
         """Wait for Kafka and make the topics before Faust looks for them."""
@@ -250,6 +312,10 @@ class App(faust.App):
         await wait_for_broker(self)
         if not self.should_stop:
             await ensure_topics(self, self.wanted_topics)
+        if self._is_of_worker:
+            self._watchdog_thread = WatchdogThread(self.watchdog, lambda: answers(self))
+            self._watchdog_thread.start()
+            self.add_future(self._beat(self._watchdog_thread))
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
@@ -259,6 +325,8 @@ class App(faust.App):
 
     async def on_stop(self) -> None:
         """End the transactional producers."""
+        if self._watchdog_thread is not None:
+            self._watchdog_thread.stop()
         await super().on_stop()
         await self.transactions.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from .application import App
 
 logger = get_logger(__name__)
+
+
+#: How long Kafka may take to answer, in seconds.
+_ANSWER_SECONDS = 5.0
 
 
 class WantedTopic(NamedTuple):
@@ -82,6 +87,20 @@ async def wait_for_broker(app: App) -> None:
                 return
             async with admin_client(app):
                 return
+
+
+def answers(app: App) -> bool:
+    """Tell whether Kafka answers now; takes some seconds where it does not, and is not for the event loop's thread."""
+
+    async def ask() -> None:
+        async with admin_client(app):
+            pass
+
+    try:
+        asyncio.run(asyncio.wait_for(ask(), _ANSWER_SECONDS))
+    except (BrokerUnavailableError, asyncio.TimeoutError):
+        return False
+    return True
 
 
 async def ensure_topics(app: App, wanted: Iterable[WantedTopic]) -> None:

@@ -5,7 +5,8 @@ EngineError
 ├── TopicError              a topic is missing and cannot be made, or has the wrong number of partitions
 ├── TransactionError        a batch could not be committed
 ├── StateError              the local table data cannot be used
-└── RecoveryError           a table cannot be brought up to date from its changelog
+├── RecoveryError           a table cannot be brought up to date from its changelog
+└── WatchdogError           nobody would notice any more that something has ended
 """
 
 
@@ -31,3 +32,7 @@ class StateError(EngineError):
 
 class RecoveryError(EngineError):
     """Say that a table cannot be brought up to date from its changelog."""
+
+
+class WatchdogError(EngineError):
+    """Say that nobody would notice any more that something has ended."""

@@ -68,7 +68,9 @@ class ChangelogRecovery(Recovery):
         if actives:
             async with self._reader(actives) as reader:
                 ends = await self._open(reader, actives)
-                self.active_highwaters.update({tp: end - 1 for tp, end in ends.items()})
+                for tp, end in ends.items():  # one by one, as both are Counters, whose update adds
+                    self.active_highwaters[tp] = end - 1
+                    self.active_offsets[tp] = self._position(tp) - 1
                 await self._read(reader, {tp for tp in actives if self._position(tp) < ends[tp]}, ends)
         await self.on_recovery_completed(generation)
 
@@ -134,6 +136,7 @@ class ChangelogRecovery(Recovery):
             store = self._table(tp).store
             if store.has(tp.partition):
                 store.write(tp.partition, {r.key: r.value for r in records}, records[-1].offset + 1)
+                self.app.watchdog.expect("getting ready")
                 (self.active_offsets if tp in self.active_tps else self.standby_offsets)[tp] = records[-1].offset
             await asyncio.sleep(0)
         return bool(fetched)
@@ -151,12 +154,18 @@ class ChangelogRecovery(Recovery):
                 continue
             try:
                 async with self._reader(standbys) as reader:
-                    self.standby_highwaters.update(await self._open(reader, standbys))
+                    for tp, end in (await self._open(reader, standbys)).items():
+                        self.standby_highwaters[tp] = end
                     while not self.should_stop and generation == self.app.consumer_generation_id:
                         await self._read_some(reader)
             except Exception as exc:
                 self.log.warning("Standby partitions are not followed for now: %s", exc)
                 await self.sleep(5.0)
+
+    @property
+    def entries_left(self) -> int:
+        """Return how many changelog entries are still to be read before the agents can begin."""
+        return max(0, self.active_remaining_total()) if self.app.in_recovery else 0
 
     def flush_buffers(self) -> None:
         """Do nothing: changelog batches are written as they come."""

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from faust.types.tuples import Message
+from mode import Service
+from mode.utils.logging import get_logger
 
 from .batches import Batch
+from .watchdog import SILENCE_SECONDS, Watchdog
 
 if TYPE_CHECKING:
     from .application import App
+
+logger = get_logger(__name__)
 
 #: How many full batches of a partition may wait or be at work: one at work, and the next one ready.
 FULL_BATCHES_IN_FLIGHT = 2
@@ -30,6 +36,16 @@ _FULL_PARTITION_POLL = 0.01
 
 #: How long a broker may wait for records before it answers that there are none, in milliseconds.
 _FETCH_WAIT_MILLISECONDS = 20
+
+
+#: How often to look whether partitions with more records are read from, in seconds.
+_LAG_SECONDS = 2.0
+
+_FETCHER = "fetcher"
+_WORK = "work on "
+_READING = "reading from "
+_LAG = "look at the lag"
+_COMMIT = "commits"
 
 
 class _FetchedRecords(OrderedDict[TopicPartition, Any]):
@@ -69,6 +85,39 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MILLISECONDS
         return consumer
 
+    async def lags(self) -> Mapping[TP, tuple[int, int]]:
+        """Return position and end of each assigned partition of a batched topic; see that aiokafka's tasks live."""
+        return cast(Mapping[TP, tuple[int, int]], await self.call_thread(self._lags))
+
+    async def _lags(self) -> Mapping[TP, tuple[int, int]]:
+        consumer = self._ensure_consumer()
+        app = cast("App", self.consumer.app)
+        self._miss_ended_tasks(app.watchdog, consumer)
+        subscription = consumer._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None:
+            return {}
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps if tp.topic in app.batched_topics}
+        positions = {
+            tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position
+        }
+        ends = await consumer.end_offsets(list(positions)) if positions else {}
+        return {TP(*tp): (position, ends[tp]) for tp, position in positions.items()}
+
+    def _miss_ended_tasks(self, watchdog: Watchdog, consumer: AIOKafkaConsumer) -> None:
+        tasks = {
+            "fetcher": consumer._fetcher._fetch_task,
+            "group coordination": consumer._coordinator._coordination_task,
+            "heartbeat": consumer._coordinator._heartbeat_task,
+        }
+        for name, task in tasks.items():
+            duty = f"Kafka consumer's {name}"
+            if task is not None and task.done():
+                # A heartbeat ends, and another begins, with each rebalance.
+                watchdog.expect_still(duty, _LAG_SECONDS)
+            else:
+                watchdog.forget(duty)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition to its committed offset, or to its beginning where there is none."""
         return cast(Mapping[TP, int], await self.call_thread(self._seek_to_committed))
@@ -102,6 +151,47 @@ class BatchConsumer(driver.Consumer):
         self._committable: MutableMapping[TP, int] = {}
         #: The generation in which the last fetch was asked for.
         self._fetch_generation = 0
+        #: Where partitions stood at the last look.
+        self._positions: Mapping[TP, int] = {}
+
+    @staticmethod
+    def duty_of(tp: TP) -> str:
+        """Return what the watchdog calls the work on a partition."""
+        return f"{_WORK}{tp.topic}/{tp.partition}"
+
+    @Service.task
+    async def _look_at_lag(self) -> None:
+        """Miss reading from a partition that has more records, and the thread that reads."""
+        watchdog = self.app.watchdog
+        while not self.should_stop:
+            watchdog.expect_still(_LAG)
+            await self.sleep(_LAG_SECONDS)
+            try:
+                lags = await cast(BatchConsumerThread, self._thread).lags()
+            except KafkaError as exc:
+                logger.info("Kafka does not say where topics end: %r", exc)
+                continue
+            watchdog.expect(_LAG)
+            for tp, (position, end) in lags.items():
+                duty = f"{_READING}{tp.topic}/{tp.partition}"
+                moves = position != self._positions.get(tp)
+                if position >= end or moves or not self.flow_active or self._is_full(self._in_flight.get(tp, ())):
+                    watchdog.forget(duty)
+                else:
+                    watchdog.expect_still(duty, SILENCE_SECONDS - _LAG_SECONDS)
+            self._positions = {tp: position for tp, (position, _) in lags.items()}
+
+    def stop_flow(self) -> None:
+        """Stop fetching; nobody is missed for it."""
+        super().stop_flow()
+        for duty in (_FETCHER, _WORK, _READING):
+            self.app.watchdog.forget_all(duty)
+
+    async def commit(self, *args: Any, **kwargs: Any) -> bool:
+        """Commit as Faust does; it does so at an interval, and is missed where it does not."""
+        done: bool = await super().commit(*args, **kwargs)
+        self.app.watchdog.expect(_COMMIT, self.commit_interval + SILENCE_SECONDS)
+        return done
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -124,6 +214,7 @@ class BatchConsumer(driver.Consumer):
             if tp.topic in self.app.batched_topics:
                 batch = Batch(tp, fetched, generation)
                 self._in_flight[tp].append(batch)
+                self.app.watchdog.expect_still(self.duty_of(tp))
                 # Given to the agents' streams at once: Faust would go round the event loop thrice for each message.
                 await self.callback(self._batch_message(batch))
                 self._read_offset[tp] = batch.next_offset - 1
@@ -154,6 +245,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         self._fetch_generation = self.app.consumer_generation_id
+        self.app.watchdog.expect(_FETCHER)
         # A partition whose agent is behind is not fetched from, and holds nobody else up.
         if active_partitions is not None:
             full = {tp for tp, batches in self._in_flight.items() if self._is_full(batches)}
@@ -181,6 +273,10 @@ class BatchConsumer(driver.Consumer):
         batches = self._in_flight[tp]
         while batches and batches[0].finished >= self.app.batched_topics[tp.topic]:
             self._committable[tp] = batches.popleft().next_offset
+        if batches:
+            self.app.watchdog.expect(self.duty_of(tp))
+        else:
+            self.app.watchdog.forget(self.duty_of(tp))
         self._acked[tp]  # Faust looks for offsets to commit only where it knows of an acknowledgement
         self._n_acked += 1
 
@@ -208,22 +304,24 @@ class BatchConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets; what was in flight will be fetched again."""
-        self._in_flight.clear()
-        self._committable.clear()
+        self._forget_in_flight(list(self._in_flight))
         await super().perform_seek()
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Seek a partition; what was in flight of it no longer counts."""
-        self._in_flight.pop(partition, None)
-        self._committable.pop(partition, None)
+        self._forget_in_flight([partition])
         await super().seek(partition, offset)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget what is in flight of revoked partitions: their next owner fetches it again."""
-        for tp in revoked:
+        self._forget_in_flight(revoked)
+        await super().on_partitions_revoked(revoked)
+
+    def _forget_in_flight(self, tps: Iterable[TP]) -> None:
+        for tp in tps:
             self._in_flight.pop(tp, None)
             self._committable.pop(tp, None)
-        await super().on_partitions_revoked(revoked)
+            self.app.watchdog.forget(self.duty_of(tp))
 
     async def verify_all_partitions_active(self) -> None:
         """Leave Faust's livelock messages out: they count acknowledgements that batches do not have."""

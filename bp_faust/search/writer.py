@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
@@ -50,11 +50,13 @@ class BulkWriter:
         wait_first: float = 0.1,
         wait_longest: float = 5.0,
         on_retry: OnRetry = log_retry,
+        on_request: Callable[[], None] = lambda: None,
     ) -> None:
         """Send requests of up to max_documents and max_bytes through client, in_flight of them at a time.
 
         Between tries it waits wait_first seconds, then twice as long each time up to wait_longest, plus jitter.
-        on_retry is told each time, in one sentence that holds no document content. Setting stopping ends all writing.
+        on_retry is told each time, in one sentence that holds no document content; on_request is called before each
+        request. Setting stopping ends all writing.
         """
         self.stopping = stopping or asyncio.Event()
         self.documents = 0
@@ -71,6 +73,7 @@ class BulkWriter:
         self._wait_first = wait_first
         self._wait_longest = wait_longest
         self._on_retry = on_retry
+        self._on_request = on_request
 
     def stop(self) -> None:
         """Make every write end within a second, done or not."""
@@ -135,6 +138,7 @@ class BulkWriter:
         try:
             async with self._slots:
                 self.requests += 1
+                self._on_request()
                 answer = await self._client.perform_request(
                     "POST", "/_bulk", params=_FILTER, headers=_HEADERS, body=body
                 )
