@@ -18,6 +18,7 @@ from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Anomaly, Reading, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
+from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
 from bp_faust.search.client import connect
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
@@ -46,6 +47,8 @@ _judges = read_judges(settings)
 _AVERAGES_ZONE = ZoneInfo(settings.default_time_zone) if settings.fhir_output else None
 _PARSE_OPTIONS = settings.parse_options()
 _UNEXPLAINED = replace(_PARSE_OPTIONS, validation="off") if _PARSE_OPTIONS.validation == "rejects" else _PARSE_OPTIONS
+
+_PSEUDONYM_KEY = settings.secret("pseudonym_key")
 
 _decode_anomaly = msgspec.json.Decoder(Anomaly).decode
 _decode_alert = msgspec.json.Decoder(AlertEvent).decode
@@ -185,10 +188,12 @@ async def index(batch: Batch) -> None:
     """Keep the anomalies' documents in Elasticsearch as they now are."""
 
     def document(record: Record, version: int) -> Document:
-        anomaly = _decode_anomaly(record.value or b"")
-        source = record.value if anomaly.anomaly_type is not None else None
+        anomaly, source = _decode_anomaly(record.value or b""), record.value
+        if _PSEUDONYM_KEY is not None:
+            anomaly = pseudonymise_anomaly(_PSEUDONYM_KEY, anomaly)
+            source = msgspec.json.encode(anomaly)
         identity = document_id(anomaly.patient_id, anomaly.observation_id)
-        return Document(anomaly_sink.index, identity, version, source)
+        return Document(anomaly_sink.index, identity, version, source if anomaly.anomaly_type is not None else None)
 
     await _keep(batch, anomaly_sink, document, "not-an-anomaly")
 
@@ -198,7 +203,11 @@ async def index_alerts(batch: Batch) -> None:
     """Keep the alerts' documents in Elasticsearch as they now are."""
 
     def document(record: Record, version: int) -> Document:
-        return Document(alert_sink.index, _decode_alert(record.value or b"").alert_id, version, record.value)
+        event, source = _decode_alert(record.value or b""), record.value
+        if _PSEUDONYM_KEY is not None:
+            event = pseudonymise_alert(_PSEUDONYM_KEY, event)
+            source = msgspec.json.encode(event)
+        return Document(alert_sink.index, event.alert_id, version, source)
 
     await _keep(batch, alert_sink, document, "not-an-alert")
 

@@ -16,6 +16,7 @@ from bp_faust.engine.batches import RECORDS_IN_A_BATCH
 from bp_faust.fhir import ParseOptions
 from bp_faust.fhir.options import UnitPolicy, Validation
 from bp_faust.models import MeasurementSetting
+from bp_faust.pseudonyms import SHORTEST_KEY
 
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
 #: reads these, and all its other settings, with the same prefix.
@@ -112,6 +113,13 @@ class Settings(BaseSettings):
     elasticsearch_ca_certs: Path | None = Field(
         None, description="A PEM file with the authority that signed Elasticsearch's certificate."
     )
+    pseudonym_key: SecretStr | None = Field(
+        None,
+        min_length=SHORTEST_KEY,
+        description="With it, documents in Elasticsearch hold keyed hashes in place of the ids of patients, "
+        f"Observations and alerts; {SHORTEST_KEY} random characters or more, the same for all workers. Topics, tables, "
+        "views and messages keep the ids. See [privacy](docs/privacy.md).",
+    )
     simulation_interval: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="Seconds between simulated readings; 0 turns the simulation off."
     )
@@ -167,7 +175,7 @@ class Settings(BaseSettings):
         description="Whether averages (Observations) and alerts (Flags and Communications) go to a topic as FHIR.",
     )
     fhir_topic: str = Field("blood_pressure_fhir", description="The topic that those resources go out on.")
-    fhir_subscriber_url: str | None = Field(
+    fhir_subscriber_url: SecretStr | None = Field(
         None,
         description="Where to POST those resources, as Bundles of a FHIR subscription's notifications; with retries.",
     )
