@@ -229,7 +229,8 @@ async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Docu
     for refused in await sink.write(documents):
         letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
     sent = []
-    for record, code, detail in letters:
+    # Refusals are counted by how far a partition got, so they must come in order.
+    for record, code, detail in sorted(letters, key=lambda letter: letter[0].offset):
         headers = letter_headers(_here(batch, record), record.headers, [Rejection(code, "", detail)])
         sent.append(
             await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bp_faust.encoding import UnknownVersionError
 from bp_faust.engine.application import App
+from bp_faust.search.errors import SearchError
 from bp_faust.settings import FAUST_SETTINGS, read_settings
 
 settings = read_settings()
@@ -28,6 +30,8 @@ app = App(
         )
     ],
     web_application_options={"client_max_size": settings.record_max_bytes},
+    # Their texts were written for operators; others may hold what records hold.
+    told_errors=(SearchError, UnknownVersionError),
     # What is too large, brokers say.
     producer_max_request_size=64 << 20,
     # Faust's own pages show every table's keys and values to whoever asks.

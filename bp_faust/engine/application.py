@@ -17,13 +17,13 @@ import faust
 from faust.exceptions import AlreadyConfiguredWarning
 from faust.types import TP, StreamT, TopicT
 from faust.web.drivers.aiohttp import Web
-from faust.worker import Worker
 from mode.utils.logging import get_logger
 from mode.utils.times import Seconds, want_seconds
 
 from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
 from .broker import WantedTopic, answers, ensure_topics, wait_for_broker
 from .errors import StateError, WatchdogError
+from .private_worker import PrivateWorker
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
 from .transactions import Transactions
@@ -55,7 +55,7 @@ BatchHandler = Callable[[Batch], Awaitable[None]]
 TransactionHandler = Callable[[Batch, Effects], None]
 
 
-class BatchWorker(Worker):
+class BatchWorker(PrivateWorker):
     """End the process when stopping takes too long, whatever Kafka or Elasticsearch do."""
 
     async def on_first_start(self) -> None:
@@ -81,7 +81,9 @@ class App(faust.App):
 
     consumer: BatchConsumer
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, told_errors: tuple[type[BaseException], ...] = (), **kwargs: Any) -> None:
+        """Be as Faust's, but log the texts of the application's exceptions only where they are among told_errors."""
+        self.told_errors = told_errors
         #: How many agents read each batched topic, by topic name.
         self.batched_topics: dict[str, int] = {}
         self._transactional_topics: set[str] = set()

@@ -44,8 +44,11 @@ def connect(
             max_retries=0,
             retry_on_timeout=False,
         )
-    except ValueError as error:
-        raise SearchError(f"the Elasticsearch address must read like http://localhost:9200: {error}") from error
+    except ValueError:
+        # Its cause shows the address, which may hold a password.
+        raise SearchError(
+            "the Elasticsearch address must have a scheme, a host and a port, like http://localhost:9200"
+        ) from None
 
 
 async def wait_until_available(

@@ -43,17 +43,19 @@ async def test_corrections_and_withdrawals_meet_the_documents_of_pseudonyms(
     settings: WorkerSettings, start_worker: StartWorker
 ) -> None:
     worker = start_worker(BP_FAUST_PSEUDONYM_KEY=KEY, BP_FAUST_POLICY="aha-2017")
-    readings = [oracle.envelope(name, 190, 125, identity=f"{name}-1") for name in ("corrected", "withdrawn", "left")]
-    await produce(settings.kafka, settings.readings_topic, readings)
-    await wait_until_drained(settings)
     of = {name: patient_pseudonym(KEY, name) for name in ("corrected", "withdrawn", "left")}
+
+    def reading(name: str, systolic: int, **more: str) -> dict[str, Any]:
+        return oracle.envelope(name, systolic, 125, identity=f"{name}-1", effective="2026-11-01T08:00:00Z", **more)
+
+    await produce(settings.kafka, settings.readings_topic, [reading(name, 190) for name in of])
+    await wait_until_drained(settings)
     before, alerts = await hits(settings, settings.index), await hits(settings, settings.alerts_index)
     assert set(before) == set(alerts) == set(of.values())
     assert {document["status"] for document in alerts.values()} == {"open"}
 
-    corrected = oracle.envelope("corrected", 200, 125, identity="corrected-1", status="corrected")
-    withdrawn = oracle.envelope("withdrawn", 190, 125, identity="withdrawn-1", status="entered-in-error")
-    await produce(settings.kafka, settings.readings_topic, [corrected, withdrawn])
+    changed = [reading("corrected", 200, status="corrected"), reading("withdrawn", 190, status="entered-in-error")]
+    await produce(settings.kafka, settings.readings_topic, changed)
     await wait_until_drained(settings)
     after, alerts = await hits(settings, settings.index), await hits(settings, settings.alerts_index)
     assert set(after) == {of["corrected"], of["left"]}
