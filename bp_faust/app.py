@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bp_faust.broker_credentials import read_broker_credentials
 from bp_faust.engine.application import App
 from bp_faust.settings import FAUST_SETTINGS, read_settings
 
@@ -37,4 +38,5 @@ app = App(
     web_router_enabled=False,
     **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},
     broker=FAUST_SETTINGS["BROKER_URL"][0],
+    broker_credentials=read_broker_credentials(settings),
 )

@@ -2,6 +2,7 @@
 
 EngineError
 ├── BrokerUnavailableError  no Kafka broker answers
+├── BrokerSettingsError     Kafka answers, and cannot be used with these settings
 ├── TopicError              a topic is missing and cannot be made, or has the wrong number of partitions
 ├── TransactionError        a batch could not be committed
 ├── StateError              the local table data cannot be used
@@ -16,6 +17,10 @@ class EngineError(Exception):
 
 class BrokerUnavailableError(EngineError):
     """Say that no Kafka broker answers."""
+
+
+class BrokerSettingsError(EngineError):
+    """Say that Kafka answers, and cannot be used with these settings."""
 
 
 class TopicError(EngineError):
