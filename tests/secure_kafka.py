@@ -16,13 +16,18 @@ from tests.certificates import Certificates
 #: A user who may do everything, and one who may do what ``allow`` gives him.
 ADMIN, WARD = "admin", "ward"
 PASSWORDS = {ADMIN: "p@ss:of/admin", WARD: "p@ss:of/ward"}
-MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+#: How users may sign in, by listener.
+MECHANISMS = {"SASL_SSL": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), "SASL_PLAINTEXT": ("SCRAM-SHA-256",)}
+
+#: Where nobody is.
+UNKNOWN = "kafka.invalid:9092"
 
 
 class SecureKafka(KafkaBroker):
     """Listen for each security protocol on a port of its own; who comes to the plaintext one may do everything.
 
-    The SSL listener asks for a client's certificate, whose common name is then the user.
+    The SSL listener asks for a client's certificate, whose common name is then the user. One more listener, ELSEWHERE,
+    speaks plaintext and sends everyone on to a name that is unknown.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -30,7 +35,7 @@ class SecureKafka(KafkaBroker):
         self.certificates = Certificates(data_dir / "certificates")
         self.ports = {
             "PLAINTEXT": self.port,
-            **{name: chosen_port(name, 0) for name in ("SSL", "SASL_SSL", "SASL_PLAINTEXT")},
+            **{name: chosen_port(name, 0) for name in ("SSL", "SASL_SSL", "SASL_PLAINTEXT", "ELSEWHERE")},
         }
         self._properties = self._secure_properties()
 
@@ -63,12 +68,12 @@ class SecureKafka(KafkaBroker):
     def _secure_properties(self) -> dict[str, str]:
         controller = chosen_port("controller", 0)
         listeners = ",".join(f"{name}://{self.address(name)}" for name in self.ports)
-        protocols = ",".join(f"{name}:{name}" for name in self.ports)
+        protocols = ",".join(f"{name}:{'PLAINTEXT' if name == 'ELSEWHERE' else name}" for name in self.ports)
         plain = " ".join(f'user_{user}="{password}"' for user, password in PASSWORDS.items())
         properties = {
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": listeners,
+            "advertised.listeners": listeners.replace(self.address("ELSEWHERE"), UNKNOWN),
             "listener.security.protocol.map": f"{protocols},CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "PLAINTEXT",
             "ssl.keystore.type": "PEM",
@@ -80,23 +85,20 @@ class SecureKafka(KafkaBroker):
             "super.users": f"User:ANONYMOUS;User:{ADMIN}",
             "ssl.principal.mapping.rules": "RULE:^.*CN=([^,]+).*$/$1/,DEFAULT",
         }
-        for listener in ("sasl_ssl", "sasl_plaintext"):
-            prefix = f"listener.name.{listener}"
-            properties[f"{prefix}.sasl.enabled.mechanisms"] = ",".join(MECHANISMS)
-            properties[f"{prefix}.plain.sasl.jaas.config"] = (
-                f"org.apache.kafka.common.security.plain.PlainLoginModule required {plain};"
-            )
-            for mechanism in ("scram-sha-256", "scram-sha-512"):
-                properties[f"{prefix}.{mechanism}.sasl.jaas.config"] = (
-                    "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        for listener, mechanisms in MECHANISMS.items():
+            prefix = f"listener.name.{listener.lower()}"
+            properties[f"{prefix}.sasl.enabled.mechanisms"] = ",".join(mechanisms)
+            for mechanism in mechanisms:
+                module = "plain.PlainLoginModule" if mechanism == "PLAIN" else "scram.ScramLoginModule"
+                properties[f"{prefix}.{mechanism.lower()}.sasl.jaas.config"] = (
+                    f"org.apache.kafka.common.security.{module} required {plain if mechanism == 'PLAIN' else ''};"
                 )
         return properties
 
     def _format(self, path: str, *options: str) -> None:
         users = [
             f"--add-scram={mechanism}=[name={user},password={password}]"
-            for mechanism in MECHANISMS
-            if mechanism.startswith("SCRAM")
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
             for user, password in PASSWORDS.items()
         ]
         super()._format(path, *options, *users)

@@ -19,7 +19,7 @@ from mode.utils.logging import get_logger
 from mode.utils.times import Seconds, want_seconds
 
 from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
-from .broker import WantedTopic, answers, ensure_topics, wait_for_broker
+from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_broker
 from .data_directory import lock_data_directory
 from .errors import WatchdogError
 from .recovery import ChangelogTableManager
@@ -296,6 +296,7 @@ class App(faust.App):
         await wait_for_broker(self)
         if not self.should_stop:
             await ensure_topics(self, self.wanted_topics)
+            await check_rights(self, f"{self.conf.id}-")
         if self._is_of_worker:
             self._watchdog_thread = WatchdogThread(self.watchdog, lambda: answers(self))
             self._watchdog_thread.start()

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     KafkaError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
     for_code,
 )
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth, server_list
@@ -27,7 +29,7 @@ from tenacity import (
 )
 
 from .broker_check import check_brokers
-from .errors import BrokerSettingsError, BrokerUnavailableError, TopicError
+from .errors import BrokerSettingsError, BrokerUnavailableError, RightsError, TopicError
 
 if TYPE_CHECKING:
     from .application import App
@@ -37,6 +39,9 @@ logger = get_logger(__name__)
 #: How long a worker that starts waits for Kafka, in seconds. Then it ends, and its supervisor may start it again:
 #: whoever mistyped the address is not to believe that it works.
 _WAIT_SECONDS = 12.0
+
+#: Whose coordinator to ask for, in Kafka's protocol.
+_GROUP, _TRANSACTION = 0, 1
 
 #: How long a look at whether Kafka answers may take, in seconds.
 _LOOK_SECONDS = 5.0
@@ -147,6 +152,27 @@ async def ensure_topics(app: App, wanted: Iterable[WantedTopic]) -> None:
             _check_created(app, topics, answer.topic_errors)
             # Another worker may have been faster.
             await _check_partitions(app, topics, client, topics)
+
+
+async def check_rights(app: App, transactional_id: str) -> None:
+    """Raise RightsError where our user may not use the consumer group, or transactions of such an id.
+
+    Who lacks these rights would only be told so when work begins, by one of many threads.
+    """
+    group = app.conf.id
+    needed = [
+        (_GROUP, group, f"READ on the group {group}"),
+        (_TRANSACTION, transactional_id, f"WRITE on transactional ids that begin with {group}"),
+    ]
+    async with admin_client(app) as client:
+        for kind, name, right in needed:
+            try:
+                await client.find_coordinator(name, kind)
+            except (GroupAuthorizationFailedError, TransactionalIdAuthorizationFailed) as exc:
+                raise RightsError(f"This user of Kafka lacks a right: give it {right}.") from exc
+            except KafkaError as exc:
+                # A new broker has yet to choose one; whoever asks next is told.
+                logger.info("Kafka does not say who coordinates %s: %r", name, exc)
 
 
 def _check_created(app: App, topics: Mapping[str, WantedTopic], answers: Iterable[tuple[Any, ...]]) -> None:

@@ -119,8 +119,9 @@ async def _knock(client: AsyncElasticsearch, where: str, *, may_be_unknown: bool
 
 
 def _about_tls(error: TlsError, where: str) -> str:
-    cause = next((cause for cause in error.errors if isinstance(cause, ClientConnectorCertificateError)), None)
-    if cause is None:
+    # The transport raises its own error "from None", and keeps what it came from here alone.
+    cause = error.__context__
+    if not isinstance(cause, ClientConnectorCertificateError):
         return (
             f"what answers at {where} does not speak TLS ({error.message}): set BP_FAUST_ELASTICSEARCH_URL to where "
             "Elasticsearch does, or to an address with http://"
@@ -132,7 +133,5 @@ def _about_tls(error: TlsError, where: str) -> str:
 
 
 def _is_unknown(error: TransportError) -> bool:
-    return any(
-        isinstance(cause, ClientConnectorError) and isinstance(cause.os_error, socket.gaierror)
-        for cause in error.errors
-    )
+    cause = error.__context__
+    return isinstance(cause, ClientConnectorError) and isinstance(cause.os_error, socket.gaierror)

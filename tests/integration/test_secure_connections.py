@@ -73,7 +73,7 @@ async def test_the_commands_sign_in_too(settings: WorkerSettings, secure_kafka: 
         ("dlq", "list"),
         ("dlq", "replay"),
         ("patient", "set", "p", "--policy", "esc-2024"),
-        ("patient", "list"),
+        ("patient", "show", "p"),
         ("backtest", "--policy", "seed", "--against", "aha-2025"),
     ):
         ran = await asyncio.to_thread(lambda command=command: settings.faust(*command, **environment))
