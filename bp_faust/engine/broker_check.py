@@ -34,6 +34,9 @@ _OTHER_NAME = {62, 64}
 #: How a TLS alert begins; who takes it for the length of an answer in Kafka's protocol waits for 352 million bytes.
 _TLS_ALERT = 0x1503
 
+#: Longer than any answer here, in bytes; what is no length at all, such as "HTTP", is longer.
+_LONGEST_ANSWER = 100 << 20
+
 
 class Address(NamedTuple):
     """Hold where a broker is."""
@@ -131,6 +134,10 @@ def _explained(
         return BrokerSettingsError(
             f"Kafka at {address} speaks TLS on that port: set BP_FAUST_BROKER_SECURITY_PROTOCOL to "
             f"{'SASL_SSL' if signs_in else 'SSL or SASL_SSL'}."
+        )
+    if isinstance(cause, asyncio.IncompleteReadError) and (cause.expected or 0) > _LONGEST_ANSWER:
+        return BrokerUnavailableError(
+            f"What answers at {address} does not speak Kafka's protocol: set BP_FAUST_BROKER_URL to where Kafka is."
         )
     if isinstance(error, ssl.SSLError | ConnectionResetError) and tls:
         reason = f" ({_words(error)})" if isinstance(error, ssl.SSLError) else ""

@@ -16,7 +16,7 @@ from bp_faust.search.errors import SearchDeniedError, SearchError
 from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, log_retry, retrying, run_until
 
 #: How long a name may be unknown that a name server may yet learn, in seconds.
-_NAME_SECONDS = 10.0
+_NAME_SECONDS = 5.0
 
 # It logs every request, and every failure that we tell of ourselves.
 logging.getLogger("elastic_transport").setLevel(logging.ERROR)
