@@ -107,7 +107,7 @@ MIS_SETUPS = [
     ),
     MisSetup(
         "a website in Kafka's place",
-        _URL,
+        "does not speak Kafka's protocol: set BP_FAUST_BROKER_URL",
         lambda place: _broker(place.website),
     ),
     MisSetup(
