@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -156,25 +155,38 @@ def count_refusals(batch: Batch, effects: Effects) -> None:
     effects.changes.update((key, refusal_counts.encode(count)) for key, count in known.items() if count != before[key])
 
 
-client = connect(
-    settings.elasticsearch_url,
-    api_key=settings.secret("elasticsearch_api_key"),
-    username=settings.elasticsearch_username,
-    password=settings.secret("elasticsearch_password"),
-    ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
-)
+try:
+    client = connect(
+        settings.elasticsearch_url,
+        api_key=settings.secret("elasticsearch_api_key"),
+        username=settings.elasticsearch_username,
+        password=settings.secret("elasticsearch_password"),
+        ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
+    )
+except SearchError as exc:
+    raise SystemExit(f"Error: {exc}") from exc
 anomaly_sink = Sink(client, settings.elasticsearch_index, ANOMALY_PROPERTIES, app.watchdog.still_at_work)
 alert_sink = Sink(client, settings.elasticsearch_alerts_index, ALERT_PROPERTIES, app.watchdog.still_at_work)
 
 
 @app.task
-async def open_indices() -> None:
-    """Prepare the indices; counting does not wait for them."""
+async def open_anomalies() -> None:
+    """Prepare the anomalies' index; counting does not wait for it."""
+    await _open(anomaly_sink)
+
+
+@app.task
+async def open_alerts() -> None:
+    """Prepare the alerts' index; counting does not wait for it."""
+    await _open(alert_sink)
+
+
+async def _open(sink: Sink) -> None:
     try:
-        await app.wait(asyncio.gather(anomaly_sink.open(), alert_sink.open()))
+        await app.wait(sink.open())
     except SearchError as exc:
         if not app.should_stop:
-            await app.fail(exc)
+            await app.refuse(exc)
 
 
 @app.on_before_shutdown.connect

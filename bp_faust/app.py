@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bp_faust.broker_credentials import read_broker_credentials
 from bp_faust.encoding import UnknownVersionError
 from bp_faust.engine.application import App
 from bp_faust.search.errors import SearchError
@@ -41,4 +42,5 @@ app = App(
     web_router_enabled=False,
     **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},
     broker=FAUST_SETTINGS["BROKER_URL"][0],
+    broker_credentials=read_broker_credentials(settings),
 )

@@ -293,7 +293,7 @@ async def test_an_address_that_is_not_elasticsearch_is_said_to_be_so(
     proxy.answer_with(405)
     with pytest.raises(SearchError, match="Elasticsearch 8"):
         await _write(_writer(through), _documents("any", 1))
-    with pytest.raises(SearchError, match="check the address"):
+    with pytest.raises(SearchError, match="set BP_FAUST_ELASTICSEARCH_URL to where it is"):
         await wait_until_available(through)
 
 
