@@ -91,6 +91,8 @@ class App(faust.App):
         self.failure: BaseException | None = None
         #: What in this worker must give signs of itself.
         self.watchdog = Watchdog()
+        #: What cannot be done for now, and why: a sentence for whoever runs the worker. All else goes on.
+        self.hindrances: dict[str, str] = {}
         self._watchdog_thread: WatchdogThread | None = None
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
         super().__init__(
@@ -178,8 +180,8 @@ class App(faust.App):
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether tables are up to date, agents are at work, and nothing is overdue."""
-        return self._has_started and not self.watchdog.overdue()
+        """Tell whether tables are up to date, agents are at work, and nothing is overdue or hindered."""
+        return self._has_started and not self.hindrances and not self.watchdog.overdue()
 
     @property
     def entries_to_recover(self) -> int:

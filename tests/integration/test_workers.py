@@ -11,7 +11,7 @@ import pytest
 from bp_faust.local.downloads import KAFKA, default_cache_dir, fetch
 from bp_faust.local.kafka import KafkaBroker
 from tests import oracle
-from tests.integration.fault_proxy import FaultProxy
+from tests.fault_proxy import FaultProxy
 from tests.kafka_client import produce, read_all
 from tests.pipeline import documents, table_counts, wait_until_drained
 from tests.worker_process import WorkerProcess, WorkerSettings, free_port, wait_for
