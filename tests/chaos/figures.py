@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+import pytest
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -39,6 +41,11 @@ class Figures:
     def has(self, case: str) -> bool:
         """Tell whether a case's figures are there from the run before."""
         return any(figure.case == case for figure in self._found)
+
+    def skip_known(self, case: str) -> None:
+        """Skip the test of a case whose figures are there from the run before."""
+        if self.has(case):
+            pytest.skip(f"The figures of {case} are there.")
 
     def add(self, case: str, figure: str, goal: str, measured: str, *, reached: bool) -> None:
         """Add a figure."""
