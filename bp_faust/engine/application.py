@@ -234,7 +234,10 @@ class App(faust.App):
         if not self._is_current(batch):
             return
         try:
-            with self.watchdog.on_duty(self.consumer.duty_of(batch.tp)):
+            # Work on a partition that has gone to another worker may go on for long; nobody would note its end.
+            with self.watchdog.on_duty(
+                self.consumer.duty_of(batch.tp), lambda: self.consumer.in_flight([batch.tp]) > 0
+            ):
                 if await handle(batch) and self._is_current(batch):
                     self.consumer.finish(batch)
         except Exception as exc:

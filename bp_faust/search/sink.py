@@ -67,7 +67,7 @@ class Sink:
         #: The writes that wait for Elasticsearch to let us write again.
         self._denied: set[object] = set()
         self._said = float("-inf")
-        self._writer = BulkWriter(client, on_request=lambda: still_at_work(_REQUEST_SECONDS))
+        self._writer = BulkWriter(client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS))
         self._ready = asyncio.Event()
         self._opening = False
 
@@ -89,8 +89,8 @@ class Sink:
     async def write(self, documents: Iterable[Document]) -> list[Refused]:
         """Store documents durably, as soon as the index is there; return those refused for good.
 
-        Where Elasticsearch does not let us write, that is no fault of the documents: they are kept until
-        it is given back, and the log says so.
+        Where Elasticsearch does not let us write, that is no fault of the documents: they are kept until it does, and
+        the log says so.
         """
         while not self._ready.is_set():
             if self._opening:

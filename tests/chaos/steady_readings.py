@@ -45,6 +45,10 @@ class SteadyReadings:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End sending."""
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End sending before the context does."""
         self._stopping.set()
         await self._sending
 

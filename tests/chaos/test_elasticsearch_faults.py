@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
-import pytest
-from elasticsearch import AsyncElasticsearch
 
 from tests import oracle
+from tests.chaos.behind_proxy import PATIENCE_SECONDS, behind, check_all_is_there, stored_documents, until_stored
 from tests.chaos.figures import Figures
 from tests.chaos.steady_readings import SteadyReadings
 from tests.chaos.watching import Watch
 from tests.fault_proxy import FaultProxy
 from tests.kafka_client import produce, read_all
 from tests.pipeline import documents, eventually, table_counts, wait_until_drained
-from tests.worker_process import WorkerProcess, WorkerSettings
+from tests.worker_process import WorkerSettings
 
-OUTAGE_CASE, ITEM_CASE, DENIAL_CASE = "3 elasticsearch outage", "3 elasticsearch items", "3 elasticsearch denial"
+OUTAGE_CASE, JOIN_CASE, ITEM_CASE = "3 elasticsearch outage", "3 elasticsearch outage, shared", "3 elasticsearch items"
 
 #: How long an outage lasts, in seconds, and how many readings come in each second meanwhile.
 OUTAGE_SECONDS, OUTAGE_SECONDS_IN_FULL = 15.0, 300.0
@@ -34,9 +30,6 @@ READINGS_PER_SECOND = 200
 #: How soon after it the backlog is to be worked through, and how long counting may pause meanwhile, in seconds.
 DRAINED_SECONDS = 60.0
 PAUSE_SECONDS = 5.0
-
-#: How long to wait for it, in seconds.
-PATIENCE_SECONDS = 300.0
 
 
 async def _refuse(proxy: FaultProxy) -> None:
@@ -63,12 +56,10 @@ OUTAGES: dict[str, Callable[[FaultProxy], Awaitable[None]]] = {
 }
 SHORT = ["connection refused", "429"]
 
-#: For how long we are denied the index, in seconds, and with which statuses, one after the other.
-DENIAL_SECONDS, DENIAL_SECONDS_IN_FULL = 5.0, 130.0
-DENIALS, DENIALS_IN_FULL = [401], [401, 403]
-NOTICED_SECONDS = 10.0
-
 READINGS, READINGS_IN_FULL = 6_000, 60_000
+
+#: For how long workers are watched that shared an outage, in seconds: longer than one lives whose work is missed.
+WATCHED_SECONDS, WATCHED_SECONDS_IN_FULL = 0.0, 120.0
 
 
 class Outcome(NamedTuple):
@@ -82,51 +73,6 @@ class Outcome(NamedTuple):
     backlog: int
     first: float
     drained: float
-
-
-@asynccontextmanager
-async def _behind(proxy: FaultProxy, settings: WorkerSettings) -> AsyncIterator[WorkerProcess]:
-    """Give a ready worker that reaches Elasticsearch through a proxy."""
-    worker = WorkerProcess(settings, "worker", {"BP_FAUST_ELASTICSEARCH_URL": proxy.url})
-    try:
-        await asyncio.to_thread(worker.wait_until_ready)
-        yield worker
-    finally:
-        await asyncio.to_thread(worker.end)
-
-
-async def _stored(settings: WorkerSettings) -> int:
-    """Return how many documents the index has taken."""
-    async with AsyncElasticsearch(settings.elasticsearch_url) as client:
-        stats = await client.options(ignore_status=404).indices.stats(index=settings.index, metric="indexing")
-        # The worker opens the index while it is at work already: it is not there, then it has no shard for a moment.
-        primaries = stats.body.get("_all", {}).get("primaries", {})
-        return int(primaries.get("indexing", {}).get("index_total", 0))
-
-
-async def _until_stored(settings: WorkerSettings, due: Callable[[], int]) -> float:
-    """Wait until the index has no fewer documents than were due a second before; return when that was."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        wanted = due()
-        await asyncio.sleep(1)
-        if await _stored(settings) >= wanted:
-            return time.monotonic()
-        assert time.monotonic() < deadline, f"{await _stored(settings)} of {wanted} documents are stored"
-
-
-async def _check(worker: WorkerProcess, readings: SteadyReadings) -> None:
-    """Compare counts and documents with the oracle's; nothing is a dead letter."""
-    settings = worker.settings
-    await wait_until_drained(settings, PATIENCE_SECONDS)
-    assert worker.process.poll() is None, worker.log_tail()
-    counts = await asyncio.to_thread(table_counts, worker)
-    assert counts == await asyncio.to_thread(lambda: oracle.counts(readings.envelopes()))
-    expected = await asyncio.to_thread(lambda: oracle.documents(readings.envelopes()))
-    found = await documents(settings)
-    assert len(found) == len(expected) == readings.anomalies
-    assert {(one["patient_id"], one["observation_id"]): one["anomaly_type"] for one in found} == expected
-    assert await read_all(settings.kafka, settings.dead_letters_topic) == []
 
 
 async def test_counting_never_stops_in_an_outage_and_the_backlog_is_stored_soon_after(
@@ -147,8 +93,15 @@ async def test_counting_never_stops_in_an_outage_and_the_backlog_is_stored_soon_
         return outcome
 
     chosen = list(OUTAGES) if full else SHORT
-    outcomes = await asyncio.gather(*(one(number, outage) for number, outage in enumerate(chosen)))
+    # Each to its end, whatever becomes of the others: what is under way would stay so.
+    outcomes = await asyncio.gather(
+        *(one(number, outage) for number, outage in enumerate(chosen)), return_exceptions=True
+    )
     for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    for outcome in outcomes:
+        assert isinstance(outcome, Outcome)
         what = f"{outcome.outage} for {seconds:.0f} s at {READINGS_PER_SECOND} readings/s"
         figures.add(
             OUTAGE_CASE,
@@ -167,26 +120,63 @@ async def test_counting_never_stops_in_an_outage_and_the_backlog_is_stored_soon_
 
 
 async def _live_through(settings: WorkerSettings, outage: str, seconds: float, seed: int) -> Outcome:
-    async with FaultProxy(settings.elasticsearch_url) as proxy, _behind(proxy, settings) as worker:
+    async with FaultProxy(settings.elasticsearch_url) as proxy, behind(proxy, settings) as worker:
         readings = SteadyReadings(settings, READINGS_PER_SECOND, seed)
         async with readings:
-            await _until_stored(settings, lambda: max(READINGS_PER_SECOND, readings.anomalies))
+            await until_stored(settings, lambda: max(READINGS_PER_SECOND, readings.anomalies))
             await OUTAGES[outage](proxy)
             async with Watch(worker, counting=True) as watch:
                 await asyncio.sleep(seconds)
             assert worker.process.poll() is None, worker.log_tail()
-            stored = await _stored(settings)
+            stored = await stored_documents(settings)
             backlog = readings.anomalies - stored
             await proxy.heal()
             healed = time.monotonic()
-            while await _stored(settings) == stored:
+            while await stored_documents(settings) == stored:
                 assert time.monotonic() < healed + PATIENCE_SECONDS, worker.log_tail()
                 await asyncio.sleep(0.1)
             first = time.monotonic()
-            drained = await _until_stored(settings, lambda: readings.anomalies)
-        await _check(worker, readings)
+            drained = await until_stored(settings, lambda: readings.anomalies)
+        await check_all_is_there(worker, readings)
         assert "CRITICAL" not in worker.log.read_text()
         return Outcome(outage, watch.longest_gap, watch.always_ready, backlog, first - healed, drained - healed)
+
+
+async def test_a_worker_that_joins_in_an_outage_takes_its_share_and_both_live_on(
+    settings: WorkerSettings, full: bool, seed: int, figures: Figures
+) -> None:
+    figures.skip_known(JOIN_CASE)
+    watched = WATCHED_SECONDS_IN_FULL if full else WATCHED_SECONDS
+    async with FaultProxy(settings.elasticsearch_url) as proxy, behind(proxy, settings, "first") as first:
+        readings = SteadyReadings(settings, READINGS_PER_SECOND, seed)
+        async with readings:
+            await until_stored(settings, lambda: max(READINGS_PER_SECOND, readings.anomalies))
+            proxy.answer_with(503)
+            async with behind(proxy, settings, "second") as second:
+
+                def shared() -> bool:
+                    return all(
+                        worker.status("/readyz") == 200 and worker.get("/patients/?local")["patients"]
+                        for worker in (first, second)
+                    )
+
+                await eventually(shared)
+                await proxy.heal()
+                await until_stored(settings, lambda: readings.anomalies)
+                async with Watch(first, counting=False) as of_first, Watch(second, counting=False) as of_second:
+                    await asyncio.sleep(watched)
+                    await asyncio.gather(of_first.ready.wait(), of_second.ready.wait())
+                assert second.process.poll() is None, second.log_tail()
+                await readings.stop()
+                await check_all_is_there(first, readings)
+    always_ready = of_first.always_ready and of_second.always_ready
+    figures.add(
+        JOIN_CASE,
+        f"a second worker joins in the outage: both for {watched:.0f} s after it, each document once",
+        "always ready",
+        "always ready" if always_ready else "not always ready",
+        reached=always_ready,
+    )
 
 
 async def test_of_a_request_only_the_failed_items_are_sent_again(
@@ -196,7 +186,7 @@ async def test_of_a_request_only_the_failed_items_are_sent_again(
     figures.skip_known(ITEM_CASE)
     envelopes = oracle.random_envelopes(READINGS_IN_FULL if full else READINGS, patients=500, seed=seed)
     expected = oracle.documents(envelopes)
-    async with FaultProxy(settings.elasticsearch_url) as proxy, _behind(proxy, settings) as worker:
+    async with FaultProxy(settings.elasticsearch_url) as proxy, behind(proxy, settings) as worker:
         for status in (400, 409, 429):
             proxy.damage_items(status, 0.01, settings.index)
         await produce(settings.kafka, settings.readings_topic, envelopes)
@@ -246,77 +236,3 @@ async def test_of_a_request_only_the_failed_items_are_sent_again(
     figures.add(
         ITEM_CASE, "documents that did not fail", "sent once", f"all {others:,} sent once, and stored", reached=True
     )
-
-
-async def test_rights_that_are_taken_away_cost_no_document_and_stop_only_the_index(
-    settings: WorkerSettings, full: bool, seed: int, figures: Figures
-) -> None:
-    figures.skip_known(DENIAL_CASE)
-    seconds = DENIAL_SECONDS_IN_FULL if full else DENIAL_SECONDS
-    denials = DENIALS_IN_FULL if full else DENIALS
-    async with FaultProxy(settings.elasticsearch_url) as proxy, _behind(proxy, settings) as worker:
-        readings = SteadyReadings(settings, READINGS_PER_SECOND / 4, seed)
-        async with readings:
-            await _until_stored(settings, lambda: max(READINGS_PER_SECOND // 4, readings.anomalies))
-            for status in denials:
-                proxy.answer_with(status)
-                noticed = await _seconds_until(lambda: worker.status("/readyz") == 503)
-                hindrance = _body(worker, "/readyz")["hindrances"][f"index {settings.index}"]
-                assert str(status) in hindrance
-                assert "check the API key" in hindrance
-                assert f'bp_faust_indexing_denied{{index="{settings.index}"}} 1.0' in worker.text("/metrics")
-                async with Watch(worker, counting=True) as watch:
-                    await asyncio.sleep(seconds)
-                assert not watch.ready.is_set()
-                said = worker.log.read_text().count(f"Nothing is stored in the index {settings.index};")
-                await proxy.heal()
-                resumed = await _seconds_until(lambda: worker.status("/readyz") == 200)
-                await _until_stored(settings, lambda: readings.anomalies)
-                _report(figures, status, seconds, noticed, watch.longest_gap, resumed, said)
-        await _check(worker, readings)
-        log = worker.log.read_text()
-        assert f'bp_faust_indexing_denied{{index="{settings.index}"}} 0.0' in worker.text("/metrics")
-    critical = [line for line in log.splitlines() if "CRITICAL" in line]
-    assert len(critical) >= len(denials)
-    assert all("it is kept, and counting goes on" in line for line in critical)
-
-
-def _report(
-    figures: Figures, status: int, seconds: float, noticed: float, gap: float, resumed: float, said: int
-) -> None:
-    figures.say(f"{status}: not ready after {noticed:.1f} s, said {said} times, indexing again after {resumed:.1f} s")
-    figures.add(
-        DENIAL_CASE,
-        f"{status} for {seconds:.0f} s: /readyz 503 with the reason",
-        f"within {NOTICED_SECONDS:.0f} s",
-        f"after {noticed:.1f} s",
-        reached=noticed <= NOTICED_SECONDS,
-    )
-    figures.add(
-        DENIAL_CASE,
-        f"{status} for {seconds:.0f} s: counting never stops",
-        f"no pause above {PAUSE_SECONDS:.0f} s",
-        f"longest pause {gap:.1f} s",
-        reached=gap <= PAUSE_SECONDS,
-    )
-    figures.add(
-        DENIAL_CASE,
-        f"{status} for {seconds:.0f} s: indexing goes on by itself, no dead letter, each document once",
-        f"within {DRAINED_SECONDS:.0f} s of the return",
-        f"after {resumed:.1f} s",
-        reached=resumed <= DRAINED_SECONDS,
-    )
-
-
-async def _seconds_until(condition: Callable[[], bool]) -> float:
-    started = time.monotonic()
-    await eventually(condition)
-    return time.monotonic() - started
-
-
-def _body(worker: WorkerProcess, path: str) -> Any:
-    """Return the JSON of a path that answers with an error."""
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(worker.url(path), timeout=5)
-    with caught.value as answer:
-        return orjson.loads(answer.read())

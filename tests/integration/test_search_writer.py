@@ -237,6 +237,19 @@ async def test_cancelling_a_write_leaves_nothing_running(proxy: FaultProxy, inde
         assert ours == []
 
 
+async def test_who_waits_for_others_tells_for_how_many_requests(proxy: FaultProxy, index: str) -> None:
+    """Two at a time: before the last two, the first two and the two after them take their time."""
+    proxy.swallow()
+    told: list[int] = []
+    async with connect(proxy.url) as client:
+        writer = BulkWriter(client, in_flight=2, on_request=told.append)
+        writes = [asyncio.create_task(writer.write(_documents(index, 1))) for _ in range(6)]
+        await _until(lambda: len(told) == 8)
+        assert sorted(told) == [1, 1, 1, 1, 1, 1, 2, 2]
+        writer.stop()
+        assert {type(outcome) for outcome in await asyncio.gather(*writes, return_exceptions=True)} == {WriterStopped}
+
+
 async def test_only_failed_items_are_sent_again(
     proxy: FaultProxy, through: AsyncElasticsearch, client: AsyncElasticsearch, index: str
 ) -> None:
