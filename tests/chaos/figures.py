@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-import pytest
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -59,11 +57,6 @@ class Figures:
     def end(self) -> None:
         """Note that the test went through to its end."""
         self._keep([replace(one, passed=True) if one.test == self._test else one for one in self._found])
-
-    def skip_known(self, case: str) -> None:
-        """Skip the test of a case whose figures are there from the run before."""
-        if self.has(case):
-            pytest.skip(f"The figures of {case} are there.")
 
     def add(self, case: str, figure: str, goal: str, measured: str, *, reached: bool) -> None:
         """Add a figure."""

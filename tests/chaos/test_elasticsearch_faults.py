@@ -21,7 +21,7 @@ from tests.kafka_client import produce, read_all
 from tests.pipeline import documents, eventually, table_counts, wait_until_drained
 from tests.worker_process import WorkerSettings
 
-OUTAGE_CASE, JOIN_CASE, ITEM_CASE = "3 elasticsearch outage", "3 elasticsearch outage, shared", "3 elasticsearch items"
+CASE = "3 elasticsearch"
 
 #: How long an outage lasts, in seconds, and how many readings come in each second meanwhile.
 OUTAGE_SECONDS, OUTAGE_SECONDS_IN_FULL = 15.0, 300.0
@@ -78,19 +78,13 @@ class Outcome(NamedTuple):
 async def test_counting_never_stops_in_an_outage_and_the_backlog_is_stored_soon_after(
     kafka: str, elasticsearch_url: str, tmp_path: Path, full: bool, seed: int, figures: Figures
 ) -> None:
-    figures.skip_known(OUTAGE_CASE)
     seconds = OUTAGE_SECONDS_IN_FULL if full else OUTAGE_SECONDS
 
     async def one(number: int, outage: str) -> Outcome:
         directory = tmp_path / str(number)
         directory.mkdir()
         settings = WorkerSettings.unique(kafka, elasticsearch_url, directory)
-        outcome = await _live_through(settings, outage, seconds, seed + number)
-        figures.say(
-            f"{outage} for {seconds:.0f} s: counting paused {outcome.longest_gap:.1f} s at most; {outcome.backlog:,} "
-            f"documents, the first stored after {outcome.first:.1f} s, all after {outcome.drained:.1f} s"
-        )
-        return outcome
+        return await _live_through(settings, outage, seconds, seed + number)
 
     chosen = list(OUTAGES) if full else SHORT
     # Each to its end, whatever becomes of the others: what is under way would stay so.
@@ -104,14 +98,14 @@ async def test_counting_never_stops_in_an_outage_and_the_backlog_is_stored_soon_
         assert isinstance(outcome, Outcome)
         what = f"{outcome.outage} for {seconds:.0f} s at {READINGS_PER_SECOND} readings/s"
         figures.add(
-            OUTAGE_CASE,
+            CASE,
             f"{what}: counting never stops",
             f"no pause above {PAUSE_SECONDS:.0f} s, always ready",
             f"longest pause {outcome.longest_gap:.1f} s, {'always' if outcome.always_ready else 'not always'} ready",
             reached=outcome.longest_gap <= PAUSE_SECONDS and outcome.always_ready,
         )
         figures.add(
-            OUTAGE_CASE,
+            CASE,
             f"{what}: backlog stored, each document once, no dead letter",
             f"within {DRAINED_SECONDS:.0f} s of the return",
             f"{outcome.backlog:,} documents in {outcome.drained:.1f} s, the first after {outcome.first:.1f} s",
@@ -145,7 +139,6 @@ async def _live_through(settings: WorkerSettings, outage: str, seconds: float, s
 async def test_a_worker_that_joins_in_an_outage_takes_its_share_and_both_live_on(
     settings: WorkerSettings, full: bool, seed: int, figures: Figures
 ) -> None:
-    figures.skip_known(JOIN_CASE)
     watched = WATCHED_SECONDS_IN_FULL if full else WATCHED_SECONDS
     async with FaultProxy(settings.elasticsearch_url) as proxy, behind(proxy, settings, "first") as first:
         readings = SteadyReadings(settings, READINGS_PER_SECOND, seed)
@@ -171,8 +164,8 @@ async def test_a_worker_that_joins_in_an_outage_takes_its_share_and_both_live_on
                 await check_all_is_there(first, readings)
     always_ready = of_first.always_ready and of_second.always_ready
     figures.add(
-        JOIN_CASE,
-        f"a second worker joins in the outage: both for {watched:.0f} s after it, each document once",
+        CASE,
+        f"503, a second worker joins meanwhile: both for {watched:.0f} s after it, each document once",
         "always ready",
         "always ready" if always_ready else "not always ready",
         reached=always_ready,
@@ -183,7 +176,6 @@ async def test_of_a_request_only_the_failed_items_are_sent_again(
     settings: WorkerSettings, full: bool, seed: int, figures: Figures
 ) -> None:
     """One in a hundred each of 400, 409 and 429: a dead letter, taken as stored, sent once more."""
-    figures.skip_known(ITEM_CASE)
     envelopes = oracle.random_envelopes(READINGS_IN_FULL if full else READINGS, patients=500, seed=seed)
     expected = oracle.documents(envelopes)
     async with FaultProxy(settings.elasticsearch_url) as proxy, behind(proxy, settings) as worker:
@@ -226,13 +218,11 @@ async def test_of_a_request_only_the_failed_items_are_sent_again(
         (429, "sent again until stored", "stored, sent twice"),
     ):
         figures.add(
-            ITEM_CASE,
+            CASE,
             f"{status} for 1 % of {len(expected):,} documents",
             f"all {goal}",
             f"all {len(struck[status]):,} {became}",
             reached=True,
         )
     others = len(expected) - sum(len(struck[status]) for status in (400, 409, 429))
-    figures.add(
-        ITEM_CASE, "documents that did not fail", "sent once", f"all {others:,} sent once, and stored", reached=True
-    )
+    figures.add(CASE, "documents that did not fail", "sent once", f"all {others:,} sent once, and stored", reached=True)

@@ -54,7 +54,6 @@ class Input:
 async def test_poison_is_put_aside_with_its_reason_and_holds_nothing_up(
     kafka: str, elasticsearch_url: str, tmp_path: Path, full: bool, seed: int, figures: Figures
 ) -> None:
-    figures.skip_known(CASE)
     count, repeats = (RECORDS_IN_FULL, REPEATS_IN_FULL) if full else (RECORDS, REPEATS)
     rates: dict[str, list[float]] = {"clean": [], "poisoned": []}
     put_aside, always_ready = 0, True
