@@ -22,7 +22,7 @@ from bp_faust.search.client import connect
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink, document_id
-from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES
+from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, Properties
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
 from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
@@ -165,8 +165,22 @@ try:
     )
 except SearchError as exc:
     raise SystemExit(f"Error: {exc}") from exc
-anomaly_sink = Sink(client, settings.elasticsearch_index, ANOMALY_PROPERTIES, app.watchdog.still_at_work)
-alert_sink = Sink(client, settings.elasticsearch_alerts_index, ALERT_PROPERTIES, app.watchdog.still_at_work)
+
+
+def _sink(index: str, properties: Properties) -> Sink:
+    def note_denial(reason: str | None) -> None:
+        metrics.INDEXING_DENIED.labels(index).set(reason is not None)
+        if reason is None:
+            app.hindrances.pop(f"index {index}", None)
+        else:
+            app.hindrances[f"index {index}"] = reason
+
+    note_denial(None)  # so that the metric is 0 rather than absent
+    return Sink(client, index, properties, app.watchdog.still_at_work, note_denial)
+
+
+anomaly_sink = _sink(settings.elasticsearch_index, ANOMALY_PROPERTIES)
+alert_sink = _sink(settings.elasticsearch_alerts_index, ALERT_PROPERTIES)
 
 
 @app.task

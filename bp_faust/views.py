@@ -206,7 +206,8 @@ class Ready(View):
     """Tell whether the worker has its partitions and is at work on them."""
 
     async def get(self, request: Request) -> Response:
-        """Return 200 where it is ready, 503 where it is starting, recovering or stopping, or something is overdue."""
+        """Return 200 where it is ready, 503 where it starts, recovers or stops, or something is overdue or hindered."""
         if app.is_ready:
             return self.json({"status": "ready"})
-        return self.json({"status": "not ready", "no_sign_of": sorted(app.watchdog.overdue())}, status=503)
+        overdue = sorted(app.watchdog.overdue())
+        return self.json({"status": "not ready", "no_sign_of": overdue, "hindrances": app.hindrances}, status=503)

@@ -70,6 +70,8 @@ class App(faust.App):
         self.failure: BaseException | None = None
         #: What in this worker must give signs of itself.
         self.watchdog = Watchdog()
+        #: What cannot be done for now, and why: a sentence for whoever runs the worker. All else goes on.
+        self.hindrances: dict[str, str] = {}
         self._watchdog_thread: WatchdogThread | None = None
         self._data_lock: FileLock | None = None
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
@@ -161,8 +163,8 @@ class App(faust.App):
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether tables are up to date, agents are at work, and nothing is overdue."""
-        return self._has_started and not self.watchdog.overdue()
+        """Tell whether tables are up to date, agents are at work, and nothing is overdue or hindered."""
+        return self._has_started and not self.hindrances and not self.watchdog.overdue()
 
     @property
     def entries_to_recover(self) -> int:
@@ -215,7 +217,10 @@ class App(faust.App):
         if not self._is_current(batch):
             return
         try:
-            with self.watchdog.on_duty(self.consumer.duty_of(batch.tp)):
+            # Work on a partition that has gone to another worker may go on for long; nobody would note its end.
+            with self.watchdog.on_duty(
+                self.consumer.duty_of(batch.tp), lambda: self.consumer.in_flight([batch.tp]) > 0
+            ):
                 if await handle(batch) and self._is_current(batch):
                     self.consumer.finish(batch)
         except Exception as exc:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests import oracle
-from tests.integration.fault_proxy import FaultProxy
+from tests.fault_proxy import FaultProxy
 from tests.kafka_client import produce, read_all
 from tests.pipeline import documents, table_counts, wait_until_drained
 from tests.worker_process import WorkerProcess, WorkerSettings, free_port, wait_for
