@@ -61,8 +61,8 @@ class App(faust.App):
     def __init__(self, *args: Any, told_errors: tuple[type[BaseException], ...] = (), **kwargs: Any) -> None:
         """Be as Faust's, but log the texts of the application's exceptions only where they are among told_errors."""
         self.told_errors = told_errors
-        #: How many agents read each batched topic, by topic name.
-        self.batched_topics: dict[str, int] = {}
+        #: The names of the agents that read each batched topic, by topic name.
+        self.batched_topics: dict[str, set[str]] = {}
         self._transactional_topics: set[str] = set()
         #: The topics that must be there before anything is read.
         self.wanted_topics: list[WantedTopic] = []
@@ -97,7 +97,7 @@ class App(faust.App):
 
         ``exact`` says that it must have the configured number of partitions.
         """
-        self.batched_topics[name] = 0
+        self.batched_topics[name] = set()
         self.wanted_topics.append(WantedTopic(name, config or {}, exact))
         return self.topic(
             name,
@@ -189,14 +189,14 @@ class App(faust.App):
         name = topic.get_topic_name()
         if self.commits_itself(name) and self.batched_topics[name]:
             raise ValueError(f"Topic {name} has a transactional agent, which must be the only one.")
-        self.batched_topics[name] += 1
+        self.batched_topics[name].add(described.__name__)
 
         waiting: dict[TP, WaitingBatches] = {}
 
         async def work_through(batches: WaitingBatches, tp: TP) -> None:
             with self._without_end(f"agent {described.__name__} of {tp.topic}/{tp.partition}"):
                 while self.failure is None:
-                    await self._work_on(await batches.get(), handle)
+                    await self._work_on(await batches.get(), handle, described.__name__)
 
         # Partitions are worked on side by side, so that one's transaction does not wait for another's; within a
         # partition batches keep their order. How many wait is bounded by the consumer.
@@ -213,16 +213,15 @@ class App(faust.App):
         del run.__wrapped__  # Faust asks the signature whether to hand over the stream
         return self.agent(topic, name=described.__name__)(run)
 
-    async def _work_on(self, batch: Batch, handle: Callable[[Batch], Awaitable[bool]]) -> None:
+    async def _work_on(self, batch: Batch, handle: Callable[[Batch], Awaitable[bool]], agent: str) -> None:
         if not self._is_current(batch):
             return
         try:
             # Work on a partition that has gone to another worker may go on for long; nobody would note its end.
-            with self.watchdog.on_duty(
-                self.consumer.duty_of(batch.tp), lambda: self.consumer.in_flight([batch.tp]) > 0
-            ):
+            duty = self.consumer.duty_of(batch.tp, agent)
+            with self.watchdog.on_duty(duty, lambda: self.consumer.has_work(batch.tp, agent)):
                 if await handle(batch) and self._is_current(batch):
-                    self.consumer.finish(batch)
+                    self.consumer.finish(batch, agent)
         except Exception as exc:
             if self._is_current(batch) and not self.should_stop:
                 await self.fail(exc)

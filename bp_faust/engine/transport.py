@@ -155,9 +155,9 @@ class BatchConsumer(driver.Consumer):
         self._positions: Mapping[TP, int] = {}
 
     @staticmethod
-    def duty_of(tp: TP) -> str:
-        """Return what the watchdog calls the work on a partition."""
-        return f"{_WORK}{tp.topic}/{tp.partition}"
+    def duty_of(tp: TP, agent: str) -> str:
+        """Return what the watchdog calls an agent's work on a partition."""
+        return f"{_WORK}{tp.topic}/{tp.partition} by {agent}"
 
     @Service.task
     async def _look_at_lag(self) -> None:
@@ -214,7 +214,8 @@ class BatchConsumer(driver.Consumer):
             if tp.topic in self.app.batched_topics:
                 batch = Batch(tp, fetched, generation)
                 self._in_flight[tp].append(batch)
-                self.app.watchdog.expect_still(self.duty_of(tp))
+                for agent in self.app.batched_topics[tp.topic]:
+                    self.app.watchdog.expect_still(self.duty_of(tp, agent))
                 # Given to the agents' streams at once: Faust would go round the event loop thrice for each message.
                 await self.callback(self._batch_message(batch))
                 self._read_offset[tp] = batch.next_offset - 1
@@ -265,18 +266,18 @@ class BatchConsumer(driver.Consumer):
             or sum([batch.size for batch in batches]) >= FULL_BATCHES_IN_FLIGHT * conf.consumer_max_fetch_size
         )
 
-    def finish(self, batch: Batch) -> None:
-        """Note that one more of its topic's agents is done with a batch."""
+    def finish(self, batch: Batch, agent: str) -> None:
+        """Note that one of its topic's agents is done with a batch."""
         for part in batch.parts or (batch,):
-            part.finished += 1
+            part.finished.add(agent)
         tp = batch.tp
         batches = self._in_flight[tp]
         while batches and batches[0].finished >= self.app.batched_topics[tp.topic]:
             self._committable[tp] = batches.popleft().next_offset
-        if batches:
-            self.app.watchdog.expect(self.duty_of(tp))
+        if self.has_work(tp, agent):
+            self.app.watchdog.expect(self.duty_of(tp, agent))
         else:
-            self.app.watchdog.forget(self.duty_of(tp))
+            self.app.watchdog.forget(self.duty_of(tp, agent))
         self._acked[tp]  # Faust looks for offsets to commit only where it knows of an acknowledgement
         self._n_acked += 1
 
@@ -321,10 +322,15 @@ class BatchConsumer(driver.Consumer):
         for tp in tps:
             self._in_flight.pop(tp, None)
             self._committable.pop(tp, None)
-            self.app.watchdog.forget(self.duty_of(tp))
+            for agent in self.app.batched_topics.get(tp.topic, ()):
+                self.app.watchdog.forget(self.duty_of(tp, agent))
 
     async def verify_all_partitions_active(self) -> None:
         """Leave Faust's livelock messages out: they count acknowledgements that batches do not have."""
+
+    def has_work(self, tp: TP, agent: str) -> bool:
+        """Tell whether batches of a partition wait for an agent, or are at work there."""
+        return any(agent not in batch.finished for batch in self._in_flight.get(tp, ()))
 
     def in_flight(self, tps: Iterable[TP]) -> int:
         """Return how many records of these partitions wait or are at work."""
