@@ -22,8 +22,7 @@ _passed = pytest.StashKey[bool]()
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest, full: bool) -> Figures:
     """Give the figures of this run; only those of the long forms are for quoting."""
-    name = "figures.json" if full else "short-figures.json"
-    found = Figures(_RESULTS / name, commit=_commit(), output=sys.__stderr__ or sys.stderr)
+    found = Figures(_RESULTS / ("full" if full else "short"), commit=_commit(), output=sys.__stderr__ or sys.stderr)
     request.config.stash[_key] = found
     return found
 
