@@ -175,7 +175,8 @@ class BatchConsumer(driver.Consumer):
             for tp, (position, end) in lags.items():
                 duty = f"{_READING}{tp.topic}/{tp.partition}"
                 moves = position != self._positions.get(tp)
-                if position >= end or moves or not self.flow_active or self._is_full(self._in_flight.get(tp, ())):
+                # Until the worker has started, as while it recovers, nobody is to read; that itself is a duty.
+                if position >= end or moves or not self.app.has_started or self._is_full(self._in_flight.get(tp, ())):
                     watchdog.forget(duty)
                 else:
                     watchdog.expect_still(duty, SILENCE_SECONDS - _LAG_SECONDS)
