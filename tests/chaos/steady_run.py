@@ -17,8 +17,13 @@ from tests.worker_process import WorkerProcess, WorkerSettings
 RATE = 200.0
 PATIENTS = 2_000
 
-#: Between which parts of the time memory counts as warmed up, and as at the end: with an hour, minutes 10 to 15, when
-#: RocksDB's buffers and caches are full, and the last 5.
+#: In which first part of the time more readings come, and how many a second: with an hour, 5 minutes. Then the tables
+#: are larger than RocksDB's caches (bp_faust.engine.state) before it counts.
+FILLING = 1 / 12
+FILLING_RATE = 1_000.0
+
+#: In which parts of the time memory counts as warmed up, and as at the end: with an hour, minutes 10 to 15, and the
+#: last 5.
 WARM = (1 / 6, 1 / 4)
 END = (11 / 12, 1.0)
 
@@ -72,8 +77,9 @@ class SteadyRun:
 
     def _start_feeder(self) -> subprocess.Popen[str]:
         where = (self.settings.kafka, self.settings.readings_topic)
+        what = (RATE, FILLING * self.seconds, FILLING_RATE, PATIENTS, self.seed)
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.feeder", *where, str(RATE), str(PATIENTS), str(self.seed)],
+            [sys.executable, "-m", "tests.chaos.feeder", *where, *map(str, what)],
             cwd=_REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -103,5 +109,4 @@ class SteadyRun:
         self.worker.end()
         self._thread.join()
         if self._feeder is not None and self._feeder.poll() is None:
-            self._feeder.kill()
-            self._feeder.wait(30)
+            self._feeder.communicate(timeout=60)
