@@ -21,6 +21,7 @@ from mode.utils.times import Seconds, want_seconds
 from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
 from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_broker
 from .data_directory import lock_data_directory
+from .disk import require_space
 from .errors import WatchdogError
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
@@ -105,6 +106,9 @@ class App(faust.App):
             value_type=bytes,
             key_serializer="raw",
             value_serializer="raw",
+            # A batch is done when its agents say so, and not when Faust leaves its event. Faust would also keep the
+            # offset of each one for ever: within a batch's offsets it sees gaps, past which nothing can be committed.
+            acks=False,
         )
 
     def state_table(self, name: str, *, decode: Decoder, **kwargs: Any) -> StateTable:
@@ -164,7 +168,7 @@ class App(faust.App):
     @property
     def is_ready(self) -> bool:
         """Tell whether tables are up to date, agents are at work, and nothing is overdue or hindered."""
-        return self._has_started and not self.hindrances and not self.watchdog.overdue()
+        return self.has_started and not self.hindrances and not self.watchdog.overdue()
 
     @property
     def entries_to_recover(self) -> int:
@@ -172,7 +176,8 @@ class App(faust.App):
         return cast(ChangelogTableManager, self.tables).recovery.entries_left
 
     @property
-    def _has_started(self) -> bool:
+    def has_started(self) -> bool:
+        """Tell whether tables are up to date and agents are at work."""
         return (
             self.failure is None
             and not self.should_stop
@@ -248,22 +253,26 @@ class App(faust.App):
                 self.watchdog.expect(duty, want_seconds(interval) + SILENCE_SECONDS)
 
     async def _beat(self, watchdog_thread: WatchdogThread) -> None:
-        """Give signs of the event loop, and miss a worker that does not become ready."""
+        """Give signs of the event loop, miss a worker that does not become ready, and look at the disk."""
         while not self.should_stop:
             self.watchdog.expect("event loop")
-            if self._has_started:
+            if self.has_started:
                 self.watchdog.forget("getting ready")
             else:
                 self.watchdog.expect_still("getting ready")
             if not watchdog_thread.is_alive():
                 await self.fail(WatchdogError("The watchdog has ended: start the worker again."))
+            try:
+                require_space(Path(self.conf.datadir))
+            except StateError as exc:
+                await self.fail(exc)
             await self.sleep(_BEAT_SECONDS)
 
     async def fail(self, reason: BaseException) -> None:
         """Stop the worker with a non-zero exit status; what is not committed will be read again."""
         if self.failure is None:
-            logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
             self._note_failure(reason)
+            logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
             await self.crash(reason)
 
     async def refuse(self, reason: Exception) -> None:
@@ -299,6 +308,8 @@ class App(faust.App):
                 self.conf.datadir = Path(os.environ["F_DATADIR"]).absolute()
         self._data_lock = lock_data_directory(Path(self.conf.datadir))
         await super().on_first_start()
+        if self._is_of_worker:
+            require_space(Path(self.conf.datadir))
         await wait_for_broker(self)
         if not self.should_stop:
             await ensure_topics(self, self.wanted_topics)

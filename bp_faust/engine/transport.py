@@ -175,7 +175,8 @@ class BatchConsumer(driver.Consumer):
             for tp, (position, end) in lags.items():
                 duty = f"{_READING}{tp.topic}/{tp.partition}"
                 moves = position != self._positions.get(tp)
-                if position >= end or moves or not self.flow_active or self._is_full(self._in_flight.get(tp, ())):
+                # Until the worker has started, as while it recovers, nobody is to read; that itself is a duty.
+                if position >= end or moves or not self.app.has_started or self._is_full(self._in_flight.get(tp, ())):
                     watchdog.forget(duty)
                 else:
                     watchdog.expect_still(duty, SILENCE_SECONDS - _LAG_SECONDS)
@@ -281,27 +282,11 @@ class BatchConsumer(driver.Consumer):
         self._acked[tp]  # Faust looks for offsets to commit only where it knows of an acknowledgement
         self._n_acked += 1
 
-    def ack(self, message: Message) -> bool:
-        """Acknowledge a record; a batch counts as done only when its agents say so, not when Faust leaves its event.
-
-        Faust acknowledges what was skipped, cancelled or ended in an exception just as what was done.
-        """
-        if isinstance(message.value, Batch):
-            message.acked = True
-            self._unacked_messages.discard(message)
-            return False
-        return super().ack(message)
-
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic in self.app.batched_topics:
             offset = self._committable.pop(tp, None)
             return None if self.app.commits_itself(tp.topic) else offset
         return super()._new_offset(tp)
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        # Faust takes the offsets within a batch for a gap, and gaps for something it may commit past.
-        if tp.topic not in self.app.batched_topics:
-            await super()._add_gap(tp, offset_from, offset_to)
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets; what was in flight will be fetched again."""
