@@ -22,6 +22,7 @@ app = App(
             "change_views",
             "fhir_views",
             "commands",
+            "sending_commands",
             "dead_letter_commands",
             "patient_commands",
             "backtest_commands",

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from bp_faust.app import app, settings
+from bp_faust.settings import read_scenario
 from bp_faust.signals import SIGNAL_KEY, Clock, signals
-from bp_faust.simulation import Population
+from bp_faust.simulation import Simulation
+from bp_faust.simulation.pace import Pace
 from bp_faust.topics import patient_readings, readings
+
+#: In seconds; where readings are due more often, several are sent at a time.
+_SHORTEST_TICK = 0.1
 
 
 @app.timer(settings.clock_interval, on_leader=True, name="clock")
@@ -22,10 +28,18 @@ async def clock() -> None:
 
 
 if settings.simulation_interval:
-    _population = Population(settings.simulation_seed, settings.simulation_patients)
+    _zone = ZoneInfo(settings.default_time_zone)
+    _simulation = Simulation(
+        read_scenario(settings),
+        settings.simulation_seed,
+        settings.simulation_patients,
+        datetime.fromtimestamp(time.time(), _zone).date(),
+    )
+    _pace = Pace(settings.simulation_interval)
 
-    @app.timer(settings.simulation_interval, on_leader=True, name="simulate")
+    @app.timer(max(settings.simulation_interval, _SHORTEST_TICK), on_leader=True, name="simulate")
     async def simulate() -> None:
-        """Send one simulated reading."""
-        envelope = _population.reading(datetime.fromtimestamp(time.time(), timezone.utc))
-        await (await readings.send(value=orjson.dumps(envelope)))
+        """Send the simulated readings that are due."""
+        messages = [_simulation.message(datetime.fromtimestamp(at, _zone)) for at in _pace.due(time.time())]
+        for acknowledgement in [await readings.send(value=orjson.dumps(message)) for message in messages]:
+            await acknowledgement
