@@ -28,6 +28,8 @@ from bp_faust.topics import readings
 #: How many readings may be on their way to Kafka, and after how many others get a turn.
 _MOST_PENDING = 10_000
 _TURN = 50
+#: So that readings rarely wait for a batch to be answered before they fit into the next one.
+_BATCH_BYTES = 1 << 20
 
 
 def _now() -> datetime:
@@ -171,7 +173,9 @@ async def _produce(values: Iterator[bytes], count: int | None, rate: float) -> i
     sent = 0
     pending: deque[asyncio.Future[Any]] = deque()
     loop = asyncio.get_running_loop()
-    async with AIOKafkaProducer(acks="all", enable_idempotence=True, linger_ms=5, **client_settings(app)) as producer:
+    async with AIOKafkaProducer(
+        acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=_BATCH_BYTES, **client_settings(app)
+    ) as producer:
         started = loop.time()
         while count is None or sent < count:
             early = started + sent / rate - loop.time() if rate else 0.0

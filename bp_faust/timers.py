@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,6 +18,8 @@ from bp_faust.topics import patient_readings, readings
 
 #: In seconds; where readings are due more often, several are sent at a time.
 _SHORTEST_TICK = 0.1
+#: So that the worker's own work gets its turns.
+_SENT_AT_A_TIME = 500
 
 
 @app.timer(settings.clock_interval, on_leader=True, name="clock")
@@ -40,6 +43,9 @@ if settings.simulation_interval:
     @app.timer(max(settings.simulation_interval, _SHORTEST_TICK), on_leader=True, name="simulate")
     async def simulate() -> None:
         """Send the simulated readings that are due."""
-        messages = [_simulation.message(datetime.fromtimestamp(at, _zone)) for at in _pace.due(time.time())]
-        for acknowledgement in [await readings.send(value=orjson.dumps(message)) for message in messages]:
-            await acknowledgement
+        due = [datetime.fromtimestamp(at, _zone) for at in _pace.due(time.time())]
+        for start in range(0, len(due), _SENT_AT_A_TIME):
+            values = [orjson.dumps(_simulation.message(at)) for at in due[start : start + _SENT_AT_A_TIME]]
+            # One after the other, each would wait for some turns of the event loop, within Faust.
+            sent = await asyncio.gather(*(readings.send(value=value) for value in values))
+            await asyncio.gather(*sent)

@@ -233,7 +233,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
         simulation(FAULTY).history(datetime(2026, 5, 1), MAY)
 
 
-@given(st.floats(0.0002, 3), st.lists(st.floats(0.001, 2), min_size=1, max_size=30))
+@given(st.floats(0.0002, 3), st.lists(st.floats(0.001, 0.9), min_size=1, max_size=30))
 def test_pace_keeps_its_interval_however_late_somebody_looks(interval: float, waits: list[float]) -> None:
     pace, now, found = Pace(interval), 1e9, []
     first = pace.due(now)
@@ -247,11 +247,17 @@ def test_pace_keeps_its_interval_however_late_somebody_looks(interval: float, wa
     assert len(found) == pytest.approx((now - 1e9) / interval, abs=1.01)
 
 
-def test_pace_leaves_out_what_was_due_while_nobody_looked() -> None:
+def test_pace_makes_up_for_a_second_only() -> None:
     pace = Pace(0.5)
     pace.due(1e9)
-    assert pace.due(1e9 + 3600) == [1e9 + 3600]
-    assert pace.due(1e9) == [1e9]
+    assert pace.due(1e9 + 3600) == [1e9 + 3599, 1e9 + 3599.5, 1e9 + 3600]
+
+
+def test_pace_begins_anew_where_the_clock_is_set_back() -> None:
+    pace = Pace(0.5)
+    pace.due(1e9)
+    assert pace.due(1e9 - 3600) == [1e9 - 3600]
+    assert pace.due(1e9 - 3599.5) == [1e9 - 3599.5]
 
 
 def test_no_errors_are_simulated_where_the_scenario_has_none() -> None:
