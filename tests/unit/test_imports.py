@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "bp_faust"
-PURE = ["fhir", "clinical", "simulation", "models.py", "yaml_files.py"]
+PURE = ["fhir", "clinical", "simulation", "models.py", "pseudonyms.py", "yaml_files.py"]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}
 CHANCE_AND_CLOCK = {"random", "secrets", "time"}
 CLOCK = {"now", "utcnow", "today"}
@@ -66,7 +66,7 @@ def test_the_pure_parts_import_no_edge(path: Path) -> None:
     assert ours <= {"fhir", "clinical", "simulation", "models", "yaml_files"}
 
 
-@pytest.mark.parametrize("path", modules("fhir", "clinical", "models.py", "yaml_files.py"), ids=str)
+@pytest.mark.parametrize("path", modules("fhir", "clinical", "models.py", "pseudonyms.py", "yaml_files.py"), ids=str)
 def test_the_pure_parts_read_no_clock_and_roll_no_dice(path: Path) -> None:
     names = imported(path)
     assert not {name.partition(".")[0] for name in names} & CHANCE_AND_CLOCK
