@@ -25,7 +25,10 @@ scenarios = st.sampled_from(list(SHIPPED.values()))
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))) | st.sampled_from(
     [ZoneInfo("Europe/Paris"), ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe")]
 )
-moments = st.datetimes(datetime(2006, 1, 1), datetime(2100, 1, 1), timezones=zones)
+#: Without the hours that a change of clocks leaves out.
+moments = st.datetimes(datetime(2006, 1, 1), datetime(2100, 1, 1), timezones=zones).map(
+    lambda at: at.astimezone(timezone.utc).astimezone(at.tzinfo)
+)
 
 
 def simulation(scenario: Scenario, seed: int = 2026, patients: int = 20, start: datetime = MAY) -> Simulation:

@@ -65,21 +65,27 @@ class Simulation:
         return heapq.merge(*streams, key=lambda version: version.at.timestamp())
 
     def _history_of(self, person: Person, start: datetime, end: datetime) -> Iterator[Version]:
-        waiting: list[tuple[float, int, Version]] = []
         last = end.timestamp()
+        waiting: list[tuple[float, int, Version]] = []
+        #: Times that may come again, because of another day.
+        known: set[float] = set()
         made = 0
         # Some of a day's readings are made on the day before or after it.
         day = start.date() - timedelta(days=2)
         while day <= end.date() + timedelta(days=1):
             for at in self._occasions(person, day, start):
-                if start.timestamp() <= at.timestamp() < last:
+                time = at.timestamp()
+                if start.timestamp() <= time < last and time not in known:
+                    known.add(time)
                     for version in self._versions(person, at):
                         heapq.heappush(waiting, (version.at.timestamp(), made, version))
                         made += 1
             day += timedelta(days=1)
             # The next day's first readings may be made six hours before it.
-            settled = datetime(day.year, day.month, day.day, tzinfo=start.tzinfo) - timedelta(hours=6)
-            while waiting and waiting[0][0] < min(settled.timestamp(), last):
+            midnight = datetime(day.year, day.month, day.day, tzinfo=start.tzinfo)
+            settled = (midnight - timedelta(hours=6)).timestamp()
+            known = {time for time in known if time >= settled}
+            while waiting and waiting[0][0] < min(settled, last):
                 yield heapq.heappop(waiting)[2]
         while waiting and waiting[0][0] < last:
             yield heapq.heappop(waiting)[2]

@@ -177,6 +177,13 @@ def test_in_a_history_what_puts_right_follows_what_it_puts_right(seed: int, star
         seen.add(observation["id"])
 
 
+def test_nobody_is_measured_twice_at_a_time_because_of_two_days() -> None:
+    measure = Measuring(at=(TimeOfDay(0), TimeOfDay(1439)), within_minutes=1)
+    simulated = simulation(Scenario("midnight", "Midnight", measure=measure), patients=20)
+    times = [(of_patient(one.message), one.at) for one in simulated.history(MAY, MAY + timedelta(days=20))]
+    assert len(set(times)) == len(times) < 20 * 20 * 2
+
+
 def test_a_history_that_is_asked_for_in_pieces_is_the_same() -> None:
     scenario = Scenario("plain", "Plain", measure=Measuring(within_minutes=360))
     simulated = simulation(scenario, patients=3)
