@@ -25,6 +25,7 @@ app = App(
             "change_views",
             "fhir_views",
             "commands",
+            "sending_commands",
             "dead_letter_commands",
             "patient_commands",
             "backtest_commands",
@@ -35,6 +36,8 @@ app = App(
     told_errors=(SearchError, UnknownVersionError),
     # What is too large, brokers say.
     producer_max_request_size=64 << 20,
+    # Eleven simulated readings would fill a batch of 16 kB, and then wait for the broker's answer.
+    producer_max_batch_size=1 << 20,
     # Faust's own pages show every table's keys and values to whoever asks.
     web_tables_enabled=False,
     web_stats_enabled=False,
