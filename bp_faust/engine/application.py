@@ -44,6 +44,9 @@ _JOINED_BYTES = 1 << 20
 #: Compacted soon, so that rebuilding a table reads little that is outdated.
 _CHANGELOG_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "segment.ms": "600000"}
 
+#: How often the consumer asks where partitions are, in milliseconds: Faust leaves out what it does not know yet.
+_METADATA_MILLISECONDS = 10_000
+
 BatchHandler = Callable[[Batch], Awaitable[None]]
 TransactionHandler = Callable[[Batch, Effects], None]
 
@@ -76,6 +79,7 @@ class App(faust.App):
         self._watchdog_thread: WatchdogThread | None = None
         self._data_lock: FileLock | None = None
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
+        kwargs.setdefault("consumer_metadata_max_age_ms", _METADATA_MILLISECONDS)
         super().__init__(
             *args,
             TableManager=ChangelogTableManager,
