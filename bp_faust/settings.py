@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     )
     simulation_patients: int = Field(20, ge=1, description="How many simulated patients there are.")
     simulation_seed: int = Field(
-        2026, description="What the simulated patients are drawn from: the same seed, the same patients."
+        2026, description="What the simulated patients are drawn from: the same seed and scenario, the same patients."
     )
     simulation_scenario: str = Field(
         "clinic",
