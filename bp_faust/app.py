@@ -30,11 +30,6 @@ app = App(
     web_application_options={"client_max_size": settings.record_max_bytes},
     # What is too large, brokers say.
     producer_max_request_size=64 << 20,
-    # Faust's own pages show every table's keys and values to whoever asks.
-    web_tables_enabled=False,
-    web_stats_enabled=False,
-    web_graph_enabled=False,
-    web_router_enabled=False,
     **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},
     broker=FAUST_SETTINGS["BROKER_URL"][0],
 )

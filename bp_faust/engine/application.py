@@ -11,12 +11,11 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import faust
 from faust.exceptions import AlreadyConfiguredWarning
 from faust.types import TP, StreamT, TopicT
-from faust.web.drivers.aiohttp import Web
 from faust.worker import Worker
 from mode.utils.logging import get_logger
 from mode.utils.times import Seconds, want_seconds
@@ -29,6 +28,7 @@ from .state import Decoder, StateTable
 from .transactions import Transactions
 from .transport import BatchConsumer, BatchTransport
 from .watchdog import EXIT_STATUS, SILENCE_SECONDS, Watchdog, WatchdogThread
+from .web import OwnPagesWeb, PeerRouter
 
 logger = get_logger(__name__)
 
@@ -70,12 +70,6 @@ class BatchWorker(Worker):
         super()._schedule_shutdown(signal)
 
 
-class OpenWeb(Web):
-    """Leave the root page to the application: Faust's own there always says that all is well."""
-
-    production_blueprints: ClassVar[list[Any]] = []
-
-
 class App(faust.App):
     """Be a Faust App with agents that are handed batches."""
 
@@ -97,6 +91,7 @@ class App(faust.App):
             *args,
             TableManager=ChangelogTableManager,
             Worker=BatchWorker,
+            Router=PeerRouter,
             # Waiting for what is at work has no limit in Faust, and rebalances and stopping would wait with it.
             stream_wait_empty=False,
             **kwargs,
@@ -320,8 +315,8 @@ class App(faust.App):
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
 
-    def _new_web(self) -> OpenWeb:
-        return OpenWeb(self)
+    def _new_web(self) -> OwnPagesWeb:
+        return OwnPagesWeb(self)
 
     async def on_stop(self) -> None:
         """End the transactional producers."""
