@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from bp_faust.engine.application import App
 from bp_faust.settings import FAUST_SETTINGS, read_settings
+from bp_faust.web_access import web_guard
 
 settings = read_settings()
 
-app = App(
+
+def _own_name() -> str | None:
+    return app.conf.canonical_url.host
+
+
+app: App = App(
     settings.app_id,
     env_prefix="BP_FAUST",
     datadir=settings.datadir.absolute(),
@@ -19,6 +25,7 @@ app = App(
             "alert_agents",
             "timers",
             "views",
+            "page_views",
             "change_views",
             "fhir_views",
             "commands",
@@ -27,7 +34,10 @@ app = App(
             "backtest_commands",
         )
     ],
-    web_application_options={"client_max_size": settings.record_max_bytes},
+    web_application_options={
+        "client_max_size": settings.record_max_bytes,
+        "middlewares": [web_guard(settings, _own_name)],
+    },
     # What is too large, brokers say.
     producer_max_request_size=64 << 20,
     **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},

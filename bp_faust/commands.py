@@ -14,6 +14,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from faust.cli import option
 from faust.cli.send import send as faust_send
+from faust.cli.worker import worker as faust_worker
 
 from bp_faust.app import app, settings
 from bp_faust.command import Command, run_told
@@ -28,6 +29,7 @@ from bp_faust.local.worker import Worker
 from bp_faust.simulation import Population
 from bp_faust.terminal import progress_bar
 from bp_faust.topics import readings
+from bp_faust.web_access import is_loopback
 
 
 def _simulated_values() -> Iterator[bytes]:
@@ -64,6 +66,21 @@ class send(Command, faust_send):
         if entity not in {"readings", "@intake", settings.readings_topic}:
             return super().to_topic(entity)
         return _SimulatedReadings(readings) if self._simulate else readings
+
+
+class worker(faust_worker):
+    """Start worker instance for given app."""
+
+    def as_service(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the app, unless anyone on the network could look into it without a token."""
+        service = super().as_service(*args, **kwargs)
+        conf = app.conf
+        if conf.web_enabled and settings.web_token is None and not is_loopback(conf.web_bind or ""):
+            raise SystemExit(
+                f"Error: the web server is to listen on {conf.web_bind}, where others reach it, and BP_FAUST_WEB_TOKEN "
+                "is not set: set it to 16 characters or more, or BP_FAUST_WEB_BIND to 127.0.0.1."
+            )
+        return service
 
 
 @app.command(
@@ -213,7 +230,7 @@ class demo(Command):
                 "BP_FAUST_ELASTICSEARCH_URL": running.elasticsearch.url,
                 "BP_FAUST_DATADIR": str((folder / "worker").absolute()),
             }
-            worker = Worker(folder, app.conf.web_port, environment)
+            worker = Worker(folder, app.conf.web_port, environment, settings.secret("web_token"))
             try:
                 worker.start()
                 self.say(

@@ -25,7 +25,10 @@ FAUST_SETTINGS: dict[str, tuple[Any, str]] = {
         "The Kafka brokers, as `kafka://host:port`; several with `;` between them.",
     ),
     "WEB_PORT": (6066, "The port of the page, the views and the metrics."),
-    "WEB_BIND": ("127.0.0.1", "The address on which the web server listens."),
+    "WEB_BIND": (
+        "127.0.0.1",
+        "The address on which the web server listens; any but this machine's own takes `BP_FAUST_WEB_TOKEN`.",
+    ),
     "WEB_HOST": ("127.0.0.1", "The name under which other workers reach this one; must differ between machines."),
     "TOPIC_PARTITIONS": (
         4,
@@ -148,8 +151,8 @@ class Settings(BaseSettings):
     web_token: SecretStr | None = Field(
         None,
         min_length=16,
-        description="The bearer token for what changes things over HTTP: settings of patients, acknowledging alerts. "
-        "Without one nothing can be changed there.",
+        description="The bearer token of the page, the views and the metrics, the same for all workers. Without one "
+        "whoever is on this machine can look, and nobody can change anything over HTTP.",
     )
     notify_urls: SecretStr | None = Field(
         None,

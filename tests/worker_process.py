@@ -186,7 +186,7 @@ class WorkerProcess:
     def status(self, path: str) -> int | None:
         """Return the HTTP status of a path, None where nobody answers."""
         try:
-            with urllib.request.urlopen(self.url(path), timeout=5) as response:
+            with urllib.request.urlopen(self._request(path), timeout=5) as response:
                 return int(response.status)
         except urllib.error.HTTPError as exc:
             return exc.code
@@ -195,13 +195,18 @@ class WorkerProcess:
 
     def get(self, path: str) -> Any:
         """Return the JSON of a path."""
-        with urllib.request.urlopen(self.url(path), timeout=15) as response:
+        with urllib.request.urlopen(self._request(path), timeout=15) as response:
             return json.load(response)
 
     def text(self, path: str) -> str:
         """Return the text of a path."""
-        with urllib.request.urlopen(self.url(path), timeout=15) as response:
+        with urllib.request.urlopen(self._request(path), timeout=15) as response:
             return str(response.read().decode())
+
+    def _request(self, path: str) -> urllib.request.Request:
+        """Return a request that bears the worker's token, where it has one."""
+        token = self._environment.get("BP_FAUST_WEB_TOKEN")
+        return urllib.request.Request(self.url(path), headers={"Authorization": f"Bearer {token}"} if token else {})
 
     def url(self, path: str) -> str:
         """Return the address of a path."""

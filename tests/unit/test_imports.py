@@ -17,6 +17,7 @@ FAUST_SIDE = {
     "alert_agents",
     "timers",
     "views",
+    "page_views",
     "fhir_views",
     "change_views",
     "commands",
