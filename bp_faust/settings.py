@@ -154,6 +154,11 @@ class Settings(BaseSettings):
         description="The bearer token of the page, the views and the metrics, the same for all workers. Without one "
         "whoever is on this machine can look, and nobody can change anything over HTTP.",
     )
+    audit_topic: str = Field(
+        "bp_faust-audit",
+        min_length=1,
+        description="The topic on which is noted who changed settings, acknowledged alerts or replayed dead letters.",
+    )
     notify_urls: SecretStr | None = Field(
         None,
         description="Whom to tell of alerts that are opened or escalate, as Apprise URLs with commas between them: "

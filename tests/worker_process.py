@@ -82,6 +82,11 @@ class WorkerSettings:
         return f"{self.app_id}-fhir"
 
     @property
+    def audit_topic(self) -> str:
+        """Return the name of the audit topic."""
+        return f"{self.app_id}-audit"
+
+    @property
     def patient_settings_topic(self) -> str:
         """Return the name of the topic of patients' settings."""
         return f"{self.app_id}-patient-settings"
@@ -107,6 +112,7 @@ class WorkerSettings:
             "BP_FAUST_ANOMALIES_TOPIC": self.anomalies_topic,
             "BP_FAUST_ALERTS_TOPIC": self.alerts_topic,
             "BP_FAUST_FHIR_TOPIC": self.fhir_topic,
+            "BP_FAUST_AUDIT_TOPIC": self.audit_topic,
             "BP_FAUST_ELASTICSEARCH_ALERTS_INDEX": self.alerts_index,
             "BP_FAUST_SIMULATION_INTERVAL": "0",
             # So that a topic on which nothing happens has nothing new.
