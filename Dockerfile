@@ -1,8 +1,10 @@
 FROM python:3.13-slim AS build
 WORKDIR /source
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --prefix=/install --require-hashes --requirement requirements.lock
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY bp_faust bp_faust
-RUN pip install --no-cache-dir --prefix=/install .
+RUN pip install --no-cache-dir --prefix=/install --no-deps .
 
 FROM python:3.13-slim
 COPY --from=build /install /usr/local

@@ -4,7 +4,9 @@ BIN := .venv/bin
 # Downloads of the local Kafka and Elasticsearch; ignored by git, and made again where it is missing.
 export BP_FAUST_CACHE_DIR ?= $(CURDIR)/.cache/bp_faust
 
-.PHONY: demo test chaos bench check format clean
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command 'make lock'
+
+.PHONY: demo test chaos bench check format lock audit clean
 
 demo: .venv/installed-local
 	@$(BIN)/faust -A bp_faust demo
@@ -29,12 +31,21 @@ format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Resolve anew, within setup.cfg: `make lock ARGS=--upgrade` to the newest versions, ARGS='--upgrade-package NAME' to one's.
+lock: .venv/installed-dev
+	$(LOCK) --all-extras --output-file constraints.lock $(ARGS) setup.cfg
+	$(LOCK) --constraint constraints.lock --generate-hashes --output-file requirements.lock setup.cfg
+
+# Look what is pinned for this Python up in the Python Packaging Advisory Database; what it does not answer is an error.
+audit: .venv/installed-dev
+	@PIP_AUDIT_LOGLEVEL=error $(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.lock
+
 clean:
 	rm -rf .venv .cache build dist *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/installed-%: setup.cfg pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+.venv/installed-%: setup.cfg pyproject.toml constraints.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.lock --editable '.[$*]'
 	@touch $@

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +17,12 @@ from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Anomaly, Reading, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
+from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
 from bp_faust.search.client import connect
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink, document_id
-from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES
+from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, Properties
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
 from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
@@ -46,6 +46,8 @@ _judges = read_judges(settings)
 _AVERAGES_ZONE = ZoneInfo(settings.default_time_zone) if settings.fhir_output else None
 _PARSE_OPTIONS = settings.parse_options()
 _UNEXPLAINED = replace(_PARSE_OPTIONS, validation="off") if _PARSE_OPTIONS.validation == "rejects" else _PARSE_OPTIONS
+
+_PSEUDONYM_KEY = settings.secret("pseudonym_key")
 
 _decode_anomaly = msgspec.json.Decoder(Anomaly).decode
 _decode_alert = msgspec.json.Decoder(AlertEvent).decode
@@ -153,25 +155,52 @@ def count_refusals(batch: Batch, effects: Effects) -> None:
     effects.changes.update((key, refusal_counts.encode(count)) for key, count in known.items() if count != before[key])
 
 
-client = connect(
-    settings.elasticsearch_url,
-    api_key=settings.secret("elasticsearch_api_key"),
-    username=settings.elasticsearch_username,
-    password=settings.secret("elasticsearch_password"),
-    ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
-)
-anomaly_sink = Sink(client, settings.elasticsearch_index, ANOMALY_PROPERTIES, app.watchdog.still_at_work)
-alert_sink = Sink(client, settings.elasticsearch_alerts_index, ALERT_PROPERTIES, app.watchdog.still_at_work)
+try:
+    client = connect(
+        settings.elasticsearch_url,
+        api_key=settings.secret("elasticsearch_api_key"),
+        username=settings.elasticsearch_username,
+        password=settings.secret("elasticsearch_password"),
+        ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
+    )
+except SearchError as exc:
+    raise SystemExit(f"Error: {exc}") from exc
+
+
+def _sink(index: str, properties: Properties) -> Sink:
+    def note_denial(reason: str | None) -> None:
+        metrics.INDEXING_DENIED.labels(index).set(reason is not None)
+        if reason is None:
+            app.hindrances.pop(f"index {index}", None)
+        else:
+            app.hindrances[f"index {index}"] = reason
+
+    note_denial(None)  # so that the metric is 0 rather than absent
+    return Sink(client, index, properties, app.watchdog.still_at_work, note_denial)
+
+
+anomaly_sink = _sink(settings.elasticsearch_index, ANOMALY_PROPERTIES)
+alert_sink = _sink(settings.elasticsearch_alerts_index, ALERT_PROPERTIES)
 
 
 @app.task
-async def open_indices() -> None:
-    """Prepare the indices; counting does not wait for them."""
+async def open_anomalies() -> None:
+    """Prepare the anomalies' index; counting does not wait for it."""
+    await _open(anomaly_sink)
+
+
+@app.task
+async def open_alerts() -> None:
+    """Prepare the alerts' index; counting does not wait for it."""
+    await _open(alert_sink)
+
+
+async def _open(sink: Sink) -> None:
     try:
-        await app.wait(asyncio.gather(anomaly_sink.open(), alert_sink.open()))
+        await app.wait(sink.open())
     except SearchError as exc:
         if not app.should_stop:
-            await app.fail(exc)
+            await app.refuse(exc)
 
 
 @app.on_before_shutdown.connect
@@ -185,10 +214,12 @@ async def index(batch: Batch) -> None:
     """Keep the anomalies' documents in Elasticsearch as they now are."""
 
     def document(record: Record, version: int) -> Document:
-        anomaly = _decode_anomaly(record.value or b"")
-        source = record.value if anomaly.anomaly_type is not None else None
+        anomaly, source = _decode_anomaly(record.value or b""), record.value
+        if _PSEUDONYM_KEY is not None:
+            anomaly = pseudonymise_anomaly(_PSEUDONYM_KEY, anomaly)
+            source = msgspec.json.encode(anomaly)
         identity = document_id(anomaly.patient_id, anomaly.observation_id)
-        return Document(anomaly_sink.index, identity, version, source)
+        return Document(anomaly_sink.index, identity, version, source if anomaly.anomaly_type is not None else None)
 
     await _keep(batch, anomaly_sink, document, "not-an-anomaly")
 
@@ -198,7 +229,11 @@ async def index_alerts(batch: Batch) -> None:
     """Keep the alerts' documents in Elasticsearch as they now are."""
 
     def document(record: Record, version: int) -> Document:
-        return Document(alert_sink.index, _decode_alert(record.value or b"").alert_id, version, record.value)
+        event, source = _decode_alert(record.value or b""), record.value
+        if _PSEUDONYM_KEY is not None:
+            event = pseudonymise_alert(_PSEUDONYM_KEY, event)
+            source = msgspec.json.encode(event)
+        return Document(alert_sink.index, event.alert_id, version, source)
 
     await _keep(batch, alert_sink, document, "not-an-alert")
 
@@ -220,7 +255,8 @@ async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Docu
     for refused in await sink.write(documents):
         letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
     sent = []
-    for record, code, detail in letters:
+    # Refusals are counted by how far a partition got, so they must come in order.
+    for record, code, detail in sorted(letters, key=lambda letter: letter[0].offset):
         headers = letter_headers(_here(batch, record), record.headers, [Rejection(code, "", detail)])
         sent.append(
             await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Iterable
 
@@ -20,9 +21,14 @@ from bp_faust.clinical.state import timestamp
 from bp_faust.engine.batches import Batch
 from bp_faust.fhir.output import communication, flag, notification_bundle
 from bp_faust.models import AlertEvent
+from bp_faust.pseudonyms import pseudonymise_alert
 from bp_faust.topics import alerts, fhir_resources
 
 logger = get_logger(__name__)
+
+# At DEBUG they log the receivers' addresses, which often hold what lets one write there.
+for _name in ("apprise", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.INFO)
 
 #: How long one message, or one POST, may take, in seconds.
 _SECONDS = 15.0
@@ -78,7 +84,9 @@ async def _sent(event: AlertEvent) -> bool:
         problem = "the receiver did not take it"
     except asyncio.TimeoutError:
         problem = f"the receiver took longer than {_SECONDS:.0f} s"
-    logger.warning("A message of alert %s could not be sent: %s.", event.alert_id, problem)
+    key = settings.secret("pseudonym_key")
+    told = pseudonymise_alert(key, event) if key is not None else event
+    logger.warning("A message of alert %s could not be sent: %s.", told.alert_id, problem)
     return False
 
 
@@ -107,7 +115,8 @@ if settings.fhir_output:
 
 
 async def _deliver(resources: list[dict[str, object]], batch: Batch) -> None:
-    assert settings.fhir_subscriber_url is not None
+    subscriber_url = settings.secret("fhir_subscriber_url")
+    assert subscriber_url is not None
     base = f"{app.conf.canonical_url}fhir".replace("//fhir", "/fhir")
     for number, chosen in enumerate(_pieces(resources)):
         event_number = batch.records[0].offset + number * _RESOURCES_IN_A_BUNDLE
@@ -122,7 +131,7 @@ async def _deliver(resources: list[dict[str, object]], batch: Batch) -> None:
             ):
                 app.watchdog.still_at_work(_SECONDS + 2 * _LONGEST_WAIT_SECONDS)
                 with attempt:
-                    await _post(settings.fhir_subscriber_url, orjson.dumps(bundle))
+                    await _post(subscriber_url, orjson.dumps(bundle))
             metrics.DELIVERIES.labels("sent").inc()
         except RetryError:
             metrics.DELIVERIES.labels("failed").inc()

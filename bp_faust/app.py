@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bp_faust.broker_credentials import read_broker_credentials
+from bp_faust.encoding import UnknownVersionError
 from bp_faust.engine.application import App
+from bp_faust.search.errors import SearchError
 from bp_faust.settings import FAUST_SETTINGS, read_settings
 from bp_faust.web_access import web_guard
 
@@ -38,8 +41,11 @@ app: App = App(
         "client_max_size": settings.record_max_bytes,
         "middlewares": [web_guard(settings, _own_name)],
     },
+    # Their texts were written for operators; others may hold what records hold.
+    told_errors=(SearchError, UnknownVersionError),
     # What is too large, brokers say.
     producer_max_request_size=64 << 20,
     **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},
     broker=FAUST_SETTINGS["BROKER_URL"][0],
+    broker_credentials=read_broker_credentials(settings),
 )

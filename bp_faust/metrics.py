@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from bp_faust.fhir import Reason
 
@@ -12,6 +12,9 @@ REFUSALS = Counter("bp_faust_refusals", "Refused records, and refused parts of r
 ALERTS = Counter("bp_faust_alert_events", "What became of alerts, by status.", ["status"])
 NOTIFICATIONS = Counter("bp_faust_notifications", "Messages of alerts to people, by outcome.", ["outcome"])
 DELIVERIES = Counter("bp_faust_fhir_deliveries", "Bundles to the FHIR subscriber, by outcome.", ["outcome"])
+INDEXING_DENIED = Gauge(
+    "bp_faust_indexing_denied", "1 while Elasticsearch does not let us write to an index, else 0.", ["index"]
+)
 
 for _reason in Reason:  # so that a reason that never occurred is 0 rather than absent
     REFUSALS.labels(_reason.value)

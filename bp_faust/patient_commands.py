@@ -24,6 +24,7 @@ from bp_faust.engine.together import Message
 from bp_faust.input_files import InputFileError
 from bp_faust.models import Acknowledgement, PatientSettings, Thresholds
 from bp_faust.patient_settings import PatientSettingsError, check, read_setting, setting_key
+from bp_faust.pseudonyms import patient_pseudonym
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, Acknowledge, signals
 from bp_faust.topic_records import read_records
@@ -39,14 +40,15 @@ def _key(who: str) -> bytes:
 
 
 class patient(Command):
-    """Set or show how a patient, or a cohort as cohort/NAME, is judged and looked after.
+    """Set or show how a patient, or a cohort as cohort/NAME, is judged and looked after; tell a patient's pseudonym.
 
     Examples: patient set p-1 --policy esc-2024 --setting home; patient set cohort/ward-3 --systolic-above 160; patient
-    set p-1 --cohort ward-3 --measure-every-days 2; patient set p-1 --clear; patient show; patient show p-1.
+    set p-1 --cohort ward-3 --measure-every-days 2; patient set p-1 --clear; patient show; patient show p-1; patient
+    pseudonym p-1.
     """
 
     options = [
-        argument("action", type=click.Choice(["set", "show"])),
+        argument("action", type=click.Choice(["set", "show", "pseudonym"])),
         argument("who", required=False),
         option("--policy", help="The policy's id, such as esc-2024."),
         option("--setting", type=click.Choice(["office", "home"]), help="Where readings are made."),
@@ -65,10 +67,13 @@ class patient(Command):
     async def run(self, action: str, who: str | None, clear: bool, **given: Any) -> None:
         """Do what is asked."""
         chosen = {name: value for name, value in given.items() if value is not None}
+        if action != "set" and (chosen or clear):
+            raise click.UsageError(f"{action} takes no options.", self.ctx)
+        if action == "pseudonym":
+            self._tell_pseudonym(who)
+            return
         known = await self._known()
         if action == "show":
-            if chosen or clear:
-                raise click.UsageError("show takes no options.", self.ctx)
             self._show(known, who)
             return
         if who is None:
@@ -106,6 +111,14 @@ class patient(Command):
                 if record.key not in known or record.timestamp >= known[record.key][0]:
                     known[record.key] = (record.timestamp, signal.settings or PatientSettings())
         return {key: found for key, (_, found) in known.items() if found != PatientSettings()}
+
+    def _tell_pseudonym(self, patient_id: str | None) -> None:
+        key = settings.secret("pseudonym_key")
+        if patient_id is None:
+            raise click.UsageError("Name a patient.", self.ctx)
+        if key is None:
+            raise InputFileError("There are no pseudonyms here: BP_FAUST_PSEUDONYM_KEY is not set.")
+        self.say(patient_pseudonym(key, patient_id))
 
     def _show(self, known: dict[bytes, PatientSettings], who: str | None) -> None:
         if who is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bp_faust.clinical.judges import Judges
 from bp_faust.clinical.policies import POLICIES, find_policy
@@ -16,13 +17,15 @@ from bp_faust.engine.batches import RECORDS_IN_A_BATCH
 from bp_faust.fhir import ParseOptions
 from bp_faust.fhir.options import UnitPolicy, Validation
 from bp_faust.models import MeasurementSetting
+from bp_faust.pseudonyms import SHORTEST_KEY
+from bp_faust.secret_files import SecretFileError, SecretFiles, is_secret
 
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
 #: reads these, and all its other settings, with the same prefix.
 FAUST_SETTINGS: dict[str, tuple[Any, str]] = {
     "BROKER_URL": (
         "kafka://localhost:9093",
-        "The Kafka brokers, as `kafka://host:port`; several with `;` between them.",
+        "The Kafka brokers, as `kafka://host:port`; several with `;` between them. No user and password.",
     ),
     "WEB_PORT": (6066, "The port of the page, the views and the metrics."),
     "WEB_BIND": (
@@ -80,6 +83,27 @@ class Settings(BaseSettings):
         "bp_faust", min_length=1, description="The consumer group, and the beginning of the names of our changelogs."
     )
     datadir: Path = Field(Path("bp_faust-data"), description="Where this worker keeps its tables; one for each worker.")
+    broker_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="How to talk to Kafka, in Kafka's words: `PLAINTEXT`; `SSL` is TLS; `SASL_SSL` is TLS and a user; "
+        "`SASL_PLAINTEXT` is a user without TLS.",
+    )
+    broker_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How Kafka's user signs in: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
+    )
+    broker_username: str | None = Field(None, description="The user of Kafka.")
+    broker_password: SecretStr | None = Field(None, description="The password of Kafka's user.")
+    broker_ca_certs: Path | None = Field(
+        None,
+        description="A PEM file with the authority that signed the brokers' certificates; without one, those that this "
+        "machine trusts.",
+    )
+    broker_client_cert: Path | None = Field(
+        None, description="A PEM file with the certificate that this worker shows to Kafka."
+    )
+    broker_client_key: Path | None = Field(
+        None, description="A PEM file with that certificate's key, where the first file does not hold it too."
+    )
     readings_topic: str = Field("blood_pressure_readings", description="The topic that readings come in on.")
     anomalies_topic: str = Field("blood_pressure_anomalies", description="The topic that anomalies go out on.")
     alerts_topic: str = Field("blood_pressure_alerts", description="The topic that alerts go out on.")
@@ -114,6 +138,13 @@ class Settings(BaseSettings):
     elasticsearch_password: SecretStr | None = Field(None, description="That user's password.")
     elasticsearch_ca_certs: Path | None = Field(
         None, description="A PEM file with the authority that signed Elasticsearch's certificate."
+    )
+    pseudonym_key: SecretStr | None = Field(
+        None,
+        min_length=SHORTEST_KEY,
+        description="With it, documents in Elasticsearch hold keyed hashes in place of the ids of patients, "
+        f"Observations and alerts; {SHORTEST_KEY} random characters or more, the same for all workers. Topics, tables, "
+        "views and messages keep the ids. See [privacy](docs/privacy.md).",
     )
     simulation_interval: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="Seconds between simulated readings; 0 turns the simulation off."
@@ -175,13 +206,25 @@ class Settings(BaseSettings):
         description="Whether averages (Observations) and alerts (Flags and Communications) go to a topic as FHIR.",
     )
     fhir_topic: str = Field("blood_pressure_fhir", description="The topic that those resources go out on.")
-    fhir_subscriber_url: str | None = Field(
+    fhir_subscriber_url: SecretStr | None = Field(
         None,
         description="Where to POST those resources, as Bundles of a FHIR subscription's notifications; with retries.",
     )
     default_time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         "UTC", description="The time zone of times that name none, such as `Europe/Paris`."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read secrets from files too."""
+        return init_settings, SecretFiles(settings_cls), env_settings
 
     def judges(self) -> Judges:
         """Return how readings are judged; raise PolicyError where a policy's file cannot be read or is wrong."""
@@ -212,12 +255,25 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Return the settings in force; end the program with a line for each one that is wrong."""
+    """Return the settings in force; end the program with a line for each one that is wrong, Faust's too."""
+    _check_faust_settings()
     try:
         return Settings()
     except ValidationError as exc:
         wrong = (_wrong(str(error["loc"][0]), error["input"], error["msg"]) for error in exc.errors())
         raise SystemExit("\n".join(wrong)) from exc
+    except SecretFileError as exc:
+        raise SystemExit(f"Error: {exc}") from exc
+
+
+def _check_faust_settings() -> None:
+    """Check the numbers: Faust would end with a stack trace."""
+    for name, (default, _) in FAUST_SETTINGS.items():
+        value = os.environ.get(f"BP_FAUST_{name}")
+        try:
+            type(default)(value or default)
+        except ValueError as exc:
+            raise SystemExit(f"Error: BP_FAUST_{name} is {value!r}, and must be a number like {default}.") from exc
 
 
 def read_judges(settings: Settings) -> Judges:
@@ -229,7 +285,7 @@ def read_judges(settings: Settings) -> Judges:
 
 
 def _wrong(name: str, value: object, message: str) -> str:
-    shown = "set" if "SecretStr" in str(Settings.model_fields[name].annotation) else repr(value)
+    shown = "set" if is_secret(Settings.model_fields[name]) else repr(value)
     return f"Error: BP_FAUST_{name.upper()} is {shown}, but: {message.removeprefix('Value error, ')}."
 
 

@@ -18,6 +18,7 @@ from bp_faust.clinical.state import timestamp
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Entry, PatientState
 from bp_faust.peers import ask_peers
+from bp_faust.pseudonyms import patient_pseudonym
 from bp_faust.settings import read_judges
 from bp_faust.tables import (
     cohort_of,
@@ -60,6 +61,11 @@ def patient_summary(patient_id: str, state: PatientState) -> dict[str, Any]:
     }
 
 
+def _pseudonym(patient_id: str) -> str | None:
+    key = settings.secret("pseudonym_key")
+    return patient_pseudonym(key, patient_id) if key is not None else None
+
+
 def _reading(observation_id: str, entry: Entry) -> dict[str, Any]:
     return {
         "observation_id": observation_id,
@@ -78,12 +84,17 @@ class PatientList(View):
     """List all patients with their counts."""
 
     async def get(self, request: Request) -> Response:
-        """Return this worker's patients and, unless ``?local`` is given, those of all other workers."""
+        """Return this worker's patients and, unless ``?local`` is given, those of all other workers.
+
+        ``?pseudonym=`` leaves the one whom Elasticsearch knows by it.
+        """
         found = [patient_summary(patient_id, state) for patient_id, state in local_patients()]
         answers, missing = await ask_peers(request, "/patients/")
         for answer in answers:
             found += answer["patients"]
         found.sort(key=lambda patient: patient["patient_id"])
+        if "pseudonym" in request.query:
+            found = [patient for patient in found if _pseudonym(patient["patient_id"]) == request.query["pseudonym"]]
         return self.json({"patients": found, "workers_missing": missing})
 
 
@@ -121,6 +132,7 @@ class PatientDetail(View):
         return self.json(
             {
                 **patient_summary(patient_id, state),
+                "pseudonym": _pseudonym(patient_id),
                 "findings": state.findings,
                 "alerts": msgspec.to_builtins(_standing(partition, patient_id, state)),
                 "settings": msgspec.to_builtins(state.settings),
@@ -184,7 +196,8 @@ class Ready(View):
     """Tell whether the worker has its partitions and is at work on them."""
 
     async def get(self, request: Request) -> Response:
-        """Return 200 where it is ready, 503 where it is starting, recovering or stopping, or something is overdue."""
+        """Return 200 where it is ready, 503 where it starts, recovers or stops, or something is overdue or hindered."""
         if app.is_ready:
             return self.json({"status": "ready"})
-        return self.json({"status": "not ready", "no_sign_of": sorted(app.watchdog.overdue())}, status=503)
+        overdue = sorted(app.watchdog.overdue())
+        return self.json({"status": "not ready", "no_sign_of": overdue, "hindrances": app.hindrances}, status=503)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.stack_session import StackSession
 from tests.worker_process import WorkerProcess, WorkerSettings
+
+if TYPE_CHECKING:
+    from tests.secure_kafka import SecureKafka
 
 REPOSITORY = Path(__file__).parents[1]
 os.environ.setdefault("BP_FAUST_CACHE_DIR", str(REPOSITORY / ".cache" / "bp_faust"))
@@ -56,6 +60,19 @@ def kafka(stack: StackSession) -> str:
 def elasticsearch_url(stack: StackSession) -> str:
     """Give the address of a real Elasticsearch node."""
     return stack.elasticsearch_url
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(stack: StackSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """Give a real Kafka broker with TLS, users and rights."""
+    from tests.secure_kafka import SecureKafka
+
+    broker = SecureKafka(tmp_path_factory.mktemp("secure-kafka"))
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
 
 
 @pytest.fixture

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+#: How many records are on their way at most.
+_PENDING = 5000
 
 
 async def create_topic(kafka: str, name: str, partitions: int) -> None:
@@ -29,22 +33,29 @@ async def produce(
     *,
     key: bytes | None = None,
     timestamp_ms: int | None = None,
-) -> None:
-    """Put values on a topic, without keys unless one is given; bytes as they are, all else as JSON."""
+) -> list[tuple[int, int]]:
+    """Put values on a topic, without keys unless one is given; bytes as they are, all else as JSON.
+
+    Return the partition and offset of each.
+    """
+    places: list[tuple[int, int]] = []
     async with AIOKafkaProducer(
         bootstrap_servers=kafka, acks="all", linger_ms=5, max_request_size=2_000_000
     ) as producer:
-        sends = [
-            await producer.send(
-                topic,
-                value if isinstance(value, bytes) else orjson.dumps(value),
-                partition=partition,
-                key=key,
-                timestamp_ms=timestamp_ms,
-            )
-            for value in values
-        ]
-        await asyncio.gather(*sends)
+        remaining = iter(values)
+        while some := list(islice(remaining, _PENDING)):
+            sends = [
+                await producer.send(
+                    topic,
+                    value if isinstance(value, bytes) else orjson.dumps(value),
+                    partition=partition,
+                    key=key,
+                    timestamp_ms=timestamp_ms,
+                )
+                for value in some
+            ]
+            places += [(stored.partition, stored.offset) for stored in await asyncio.gather(*sends)]
+    return places
 
 
 async def read_all(kafka: str, topic: str) -> Sequence[Any]:

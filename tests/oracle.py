@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 
@@ -52,17 +53,20 @@ def envelope(
 
 def random_envelopes(count: int, patients: int, seed: int) -> list[dict[str, Any]]:
     """Return readings of some patients, the same ones for the same seed."""
+    return list(islice(endless_envelopes(patients, seed), count))
+
+
+def endless_envelopes(patients: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield readings of some patients, the same ones for the same seed."""
     chance = random.Random(seed)
-    return [
-        envelope(
+    while True:
+        yield envelope(
             f"patient-{chance.randrange(patients)}",
             chance.randint(80, 180),
             chance.randint(50, 120),
             identity=str(uuid.UUID(int=chance.getrandbits(128))),
             effective=f"2026-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}T08:30:00Z",
         )
-        for _ in range(count)
-    ]
 
 
 def values(found: dict[str, Any]) -> tuple[float, float]:

@@ -140,6 +140,8 @@ class WorkerSettings:
 class WorkerProcess:
     """Hold one worker process."""
 
+    log_level = "info"
+
     def __init__(
         self, settings: WorkerSettings, name: str, environment: dict[str, str], options: Sequence[str] = ()
     ) -> None:
@@ -162,7 +164,7 @@ class WorkerProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*FAUST, *self._options, "worker", "-l", "info"],
+                [*FAUST, *self._options, "worker", "-l", self.log_level],
                 env=self.settings.environment(**environment),
                 cwd=self.settings.directory,
                 stdout=log,

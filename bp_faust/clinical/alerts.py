@@ -212,7 +212,7 @@ def _step_without_alert(
         alert = replace(last, status="open", changed=time, changed_by=identity)
     else:
         alert = Alert(
-            _alert_id(patient_id, direction, identity),
+            id_of_alert(patient_id, direction, identity),
             direction,
             "open",
             grade.rule,
@@ -238,7 +238,8 @@ def _is_overdue(alert: Alert, time: float, rules: AlertRules, acknowledged: Ackn
     return alert.alert_id not in acknowledged or acknowledged[alert.alert_id] > time
 
 
-def _alert_id(patient_id: str, direction: Direction, identity: str) -> str:
+def id_of_alert(patient_id: str, direction: Direction, identity: str) -> str:
+    """Return the id of the alert that an Observation, or the lack of one since a time, opens; no id stands in it."""
     return blake2b(f"{patient_id}\0{direction}\0{identity}".encode(), digest_size=16).hexdigest()
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from bp_faust.clinical.alerts import Transition, follow, settle
+from bp_faust.clinical.alerts import Transition, follow, id_of_alert, settle
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.policy import SEVERITIES
 from bp_faust.clinical.state import seen, step, timestamp, uncount
@@ -173,7 +173,7 @@ def check_missing(
     if days is None or state.missing is not None or now < last + days * _DAY:
         return []
     identity = state.latest.observation_id if state.latest is not None else ""
-    alert_id = f"no-readings-{patient_id}-{int(last)}"
+    alert_id = id_of_alert(patient_id, "missing", str(int(last)))
     state.missing = Alert(alert_id, "missing", "open", NO_READINGS, SEVERITIES.index("mild"), now, now, identity)
     return [_event(patient_id, state, Transition(state.missing, "no-readings"), rules, judges)]
 

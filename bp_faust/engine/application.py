@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import os
-import signal
-import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,28 +13,23 @@ from typing import Any, cast
 import faust
 from faust.exceptions import AlreadyConfiguredWarning
 from faust.types import TP, StreamT, TopicT
-from faust.worker import Worker
+from filelock import FileLock
 from mode.utils.logging import get_logger
 from mode.utils.times import Seconds, want_seconds
 
 from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
-from .broker import WantedTopic, answers, ensure_topics, wait_for_broker
-from .errors import StateError, WatchdogError
+from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_broker
+from .data_directory import lock_data_directory
+from .errors import WatchdogError
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
 from .transactions import Transactions
 from .transport import BatchConsumer, BatchTransport
 from .watchdog import EXIT_STATUS, SILENCE_SECONDS, Watchdog, WatchdogThread
 from .web import OwnPagesWeb, PeerRouter
+from .worker import STOP_SECONDS, BatchWorker, end_process_after
 
 logger = get_logger(__name__)
-
-#: How long a worker may take to stop, in seconds, before the process is ended. Nothing is lost by that: what was not
-#: committed is read again.
-STOP_SECONDS = 25.0
-
-#: After how many new objects the collector looks at them; its default of 700 is reached many times a batch.
-_GARBAGE_THRESHOLDS = (50_000, 20, 20)
 
 #: How often the event loop gives a sign, in seconds.
 _BEAT_SECONDS = 1.0
@@ -55,27 +47,14 @@ BatchHandler = Callable[[Batch], Awaitable[None]]
 TransactionHandler = Callable[[Batch, Effects], None]
 
 
-class BatchWorker(Worker):
-    """End the process when stopping takes too long, whatever Kafka or Elasticsearch do."""
-
-    async def on_first_start(self) -> None:
-        """Tell the garbage collector that what is loaded stays, and that batches make much that is gone at once."""
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GARBAGE_THRESHOLDS)
-        await super().on_first_start()
-
-    def _schedule_shutdown(self, signal: signal.Signals) -> None:
-        end_process_after(STOP_SECONDS, 0)
-        super()._schedule_shutdown(signal)
-
-
 class App(faust.App):
     """Be a Faust App with agents that are handed batches."""
 
     consumer: BatchConsumer
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, told_errors: tuple[type[BaseException], ...] = (), **kwargs: Any) -> None:
+        """Be as Faust's, but log the texts of the application's exceptions only where they are among told_errors."""
+        self.told_errors = told_errors
         #: How many agents read each batched topic, by topic name.
         self.batched_topics: dict[str, int] = {}
         self._transactional_topics: set[str] = set()
@@ -85,13 +64,19 @@ class App(faust.App):
         self.failure: BaseException | None = None
         #: What in this worker must give signs of itself.
         self.watchdog = Watchdog()
+        #: What cannot be done for now, and why: a sentence for whoever runs the worker. All else goes on.
+        self.hindrances: dict[str, str] = {}
         self._watchdog_thread: WatchdogThread | None = None
+        self._data_lock: FileLock | None = None
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
         super().__init__(
             *args,
             TableManager=ChangelogTableManager,
             Worker=BatchWorker,
             Router=PeerRouter,
+            # We make all topics before Faust starts; it would ask for them again, which takes a right that a user of
+            # Kafka need not have for topics that are there.
+            topic_allow_declare=False,
             # Waiting for what is at work has no limit in Faust, and rebalances and stopping would wait with it.
             stream_wait_empty=False,
             **kwargs,
@@ -173,8 +158,8 @@ class App(faust.App):
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether tables are up to date, agents are at work, and nothing is overdue."""
-        return self._has_started and not self.watchdog.overdue()
+        """Tell whether tables are up to date, agents are at work, and nothing is overdue or hindered."""
+        return self._has_started and not self.hindrances and not self.watchdog.overdue()
 
     @property
     def entries_to_recover(self) -> int:
@@ -227,7 +212,10 @@ class App(faust.App):
         if not self._is_current(batch):
             return
         try:
-            with self.watchdog.on_duty(self.consumer.duty_of(batch.tp)):
+            # Work on a partition that has gone to another worker may go on for long; nobody would note its end.
+            with self.watchdog.on_duty(
+                self.consumer.duty_of(batch.tp), lambda: self.consumer.in_flight([batch.tp]) > 0
+            ):
                 if await handle(batch) and self._is_current(batch):
                     self.consumer.finish(batch)
         except Exception as exc:
@@ -274,6 +262,15 @@ class App(faust.App):
             self._note_failure(reason)
             await self.crash(reason)
 
+    async def refuse(self, reason: Exception) -> None:
+        """Stop a worker that cannot work the way it is set up; the reason is the last line that it prints."""
+        root = self.beacon.root
+        if self.failure is None and root is not None and isinstance(root.data, BatchWorker):
+            self.failure = reason
+            root.data.refuse(reason)
+        else:
+            await self.fail(reason)
+
     def _crash(self, reason: BaseException) -> None:
         # Faust comes here for what ended within one of its own services; it may then wait for ever for another one.
         self._note_failure(reason)
@@ -296,17 +293,12 @@ class App(faust.App):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AlreadyConfiguredWarning)
                 self.conf.datadir = Path(os.environ["F_DATADIR"]).absolute()
-        try:
-            Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
-            await super().on_first_start()
-        except OSError as exc:
-            raise StateError(
-                f"The data directory {self.conf.datadir} cannot be made ({exc.strerror}): set BP_FAUST_DATADIR to one "
-                "that this user may write."
-            ) from exc
+        self._data_lock = lock_data_directory(Path(self.conf.datadir))
+        await super().on_first_start()
         await wait_for_broker(self)
         if not self.should_stop:
             await ensure_topics(self, self.wanted_topics)
+            await check_rights(self, f"{self.conf.id}-")
         if self._is_of_worker:
             self._watchdog_thread = WatchdogThread(self.watchdog, lambda: answers(self))
             self._watchdog_thread.start()
@@ -324,10 +316,5 @@ class App(faust.App):
             self._watchdog_thread.stop()
         await super().on_stop()
         await self.transactions.close()
-
-
-def end_process_after(seconds: float, status: int) -> None:
-    """End this process after some seconds, unless it has ended by then."""
-    timer = threading.Timer(seconds, os._exit, args=(status,))
-    timer.daemon = True
-    timer.start()
+        if self._data_lock is not None:
+            self._data_lock.release()

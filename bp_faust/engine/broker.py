@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    for_code,
+)
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth, server_list
 from mode.utils.logging import get_logger
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_exponential,
+    wait_random,
+)
 
-from .errors import BrokerUnavailableError, TopicError
+from .broker_check import check_brokers
+from .errors import BrokerSettingsError, BrokerUnavailableError, RightsError, TopicError
 
 if TYPE_CHECKING:
     from .application import App
 
 logger = get_logger(__name__)
 
+#: How long a worker that starts waits for Kafka, in seconds. Then it ends, and its supervisor may start it again:
+#: whoever mistyped the address is not to believe that it works.
+_WAIT_SECONDS = 12.0
 
-#: How long Kafka may take to answer, in seconds.
-_ANSWER_SECONDS = 5.0
+#: Whose coordinator to ask for, in Kafka's protocol.
+_GROUP, _TRANSACTION = 0, 1
+
+#: How long a look at whether Kafka answers may take, in seconds.
+_LOOK_SECONDS = 5.0
 
 
 class WantedTopic(NamedTuple):
@@ -33,6 +54,8 @@ class WantedTopic(NamedTuple):
     config: Mapping[str, str] = {}
     #: Whether its number of partitions must be the configured one: it is read or written by partition number.
     exact: bool = True
+    #: How many partitions it is created with; None for the configured number.
+    partitions: int | None = None
 
 
 def client_settings(app: App) -> dict[str, Any]:
@@ -53,24 +76,27 @@ def broker_address(app: App) -> str:
 
 @contextlib.asynccontextmanager
 async def admin_client(app: App) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Connect an admin client; raise BrokerUnavailableError, with the addresses, where that fails."""
-    client = AIOKafkaAdminClient(**client_settings(app))
+    """Connect an admin client; raise BrokerUnavailableError or BrokerSettingsError where that fails, and why."""
+    settings = client_settings(app)
+    await check_brokers(settings)
+    client = AIOKafkaAdminClient(**settings)
     try:
-        with _quiet_aiokafka():
+        try:
             await client.start()
-    except (KafkaError, OSError) as exc:
-        await client.close()
-        raise BrokerUnavailableError(
-            f"Kafka does not answer at {broker_address(app)}: start it, or set BP_FAUST_BROKER_URL to where it is."
-        ) from exc
-    try:
+        except (KafkaError, OSError) as exc:
+            raise BrokerUnavailableError(
+                f"Kafka does not answer at {broker_address(app)} any more: see what became of it."
+            ) from exc
         yield client
     finally:
         await client.close()
 
 
 async def wait_for_broker(app: App) -> None:
-    """Wait until a broker answers, trying again with back-off and saying so."""
+    """Wait until a broker answers, trying again with back-off and saying so.
+
+    Raises BrokerUnavailableError where none does in time, BrokerSettingsError at once where none ever will.
+    """
 
     def tell(state: RetryCallState) -> None:
         cause = state.outcome.exception() if state.outcome else None
@@ -78,76 +104,115 @@ async def wait_for_broker(app: App) -> None:
 
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(BrokerUnavailableError),
-        wait=wait_exponential(multiplier=0.5, max=10) + wait_random(0, 0.5),
+        wait=wait_exponential(multiplier=0.5, max=5) + wait_random(0, 0.5),
+        stop=stop_before_delay(_WAIT_SECONDS),
         before_sleep=tell,
         sleep=app.sleep,
+        reraise=True,
     ):
         with attempt:
             if app.should_stop:
                 return
-            async with admin_client(app):
-                return
+            await check_brokers(client_settings(app))
 
 
 def answers(app: App) -> bool:
     """Tell whether Kafka answers now; takes some seconds where it does not, and is not for the event loop's thread."""
-
-    async def ask() -> None:
-        async with admin_client(app):
-            pass
-
     try:
-        asyncio.run(asyncio.wait_for(ask(), _ANSWER_SECONDS))
-    except (BrokerUnavailableError, asyncio.TimeoutError):
+        asyncio.run(asyncio.wait_for(check_brokers(client_settings(app)), _LOOK_SECONDS))
+    except (BrokerUnavailableError, BrokerSettingsError, asyncio.TimeoutError):
         return False
     return True
 
 
 async def ensure_topics(app: App, wanted: Iterable[WantedTopic]) -> None:
-    """Create the topics that are missing, and check the partitions of those that are there.
+    """Create the topics that are missing, Faust's own too, and check the partitions of those that are there.
 
     Raises TopicError where a topic may not be created, or has another number of partitions than it must have.
     """
     topics = {topic.name: topic for topic in wanted}
+    if not app.conf.topic_disable_leader:
+        # Whoever has its partition is the leader.
+        leader = f"{app.conf.id}-__assignor-__leader"
+        topics[leader] = WantedTopic(leader, exact=False, partitions=1)
     async with admin_client(app) as client:
-        missing = set(topics) - set(await client.list_topics())
+        there = set(topics) & set(await client.list_topics())
+        await _check_partitions(app, topics, client, there)
         new = [
             NewTopic(
                 name,
-                num_partitions=app.conf.topic_partitions,
+                num_partitions=topics[name].partitions or app.conf.topic_partitions,
                 replication_factor=app.conf.topic_replication_factor,
                 topic_configs=dict(topics[name].config),
             )
-            for name in sorted(missing)
+            for name in sorted(set(topics) - there)
         ]
         if new:
             answer = await client.create_topics(new)
-            for name, code, *rest in answer.topic_errors:
-                if code and for_code(code) is not TopicAlreadyExistsError:
-                    raise TopicError(
-                        f"Topic {name} is missing and cannot be created ({for_code(code).__name__}"
-                        f"{': ' + rest[0] if rest and rest[0] else ''}): create it with {app.conf.topic_partitions} "
-                        "partitions, or give this user the right to."
-                    )
-        for found in await client.describe_topics(sorted(topics)):
-            _check_partitions(app, topics[found["topic"]], len(found["partitions"]))
+            _check_created(app, topics, answer.topic_errors)
+            # Another worker may have been faster.
+            await _check_partitions(app, topics, client, topics)
 
 
-def _check_partitions(app: App, topic: WantedTopic, partitions: int) -> None:
-    if topic.exact and partitions and partitions != app.conf.topic_partitions:
+async def check_rights(app: App, transactional_id: str) -> None:
+    """Raise RightsError where our user may not use the consumer group, or transactions of such an id.
+
+    Who lacks these rights would only be told so when work begins, by one of many threads.
+    """
+    group = app.conf.id
+    needed = [
+        (_GROUP, group, f"READ on the group {group}"),
+        (_TRANSACTION, transactional_id, f"WRITE on transactional ids that begin with {group}"),
+    ]
+    async with admin_client(app) as client:
+        for kind, name, right in needed:
+            try:
+                await client.find_coordinator(name, kind)
+            except (GroupAuthorizationFailedError, TransactionalIdAuthorizationFailed) as exc:
+                raise RightsError(f"This user of Kafka lacks a right: give it {right}.") from exc
+            except KafkaError as exc:
+                # A new broker has yet to choose one; whoever asks next is told.
+                logger.info("Kafka does not say who coordinates %s: %r", name, exc)
+
+
+def _check_created(app: App, topics: Mapping[str, WantedTopic], answers: Iterable[tuple[Any, ...]]) -> None:
+    refused: dict[type[KafkaError], list[tuple[str, str]]] = {}
+    for name, code, *rest in answers:
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            refused.setdefault(for_code(code), []).append((name, rest[0] if rest and rest[0] else ""))
+    for error, names in refused.items():
+        if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+            partitions = {name: topics[name].partitions or app.conf.topic_partitions for name, _ in sorted(names)}
+            raise TopicError(
+                "Topics are missing, or this user of Kafka may not see them, and it may not create them: create them, "
+                "with as many partitions as stand behind each, or give the user the right to: "
+                f"{', '.join(f'{name} ({count})' for name, count in partitions.items())}."
+            )
+        name, text = names[0]
         raise TopicError(
-            f"Topic {topic.name} has {partitions} partitions, and BP_FAUST_TOPIC_PARTITIONS is "
-            f"{app.conf.topic_partitions}: set it to {partitions}."
+            f"Topic {name} is missing and cannot be created ({error.__name__}{': ' + text if text else ''}): create it "
+            f"with {topics[name].partitions or app.conf.topic_partitions} partitions."
         )
 
 
-@contextlib.contextmanager
-def _quiet_aiokafka() -> Iterator[None]:
-    # It logs every address that refuses as an error; our own message says it once.
-    log = logging.getLogger("aiokafka")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
+async def _check_partitions(
+    app: App, topics: Mapping[str, WantedTopic], client: AIOKafkaAdminClient, names: Collection[str]
+) -> None:
+    if not names:
+        return  # Kafka would describe them all
+    wanted = app.conf.topic_partitions
+    found = {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics(sorted(names))}
+    counts = {name: count for name, count in sorted(found.items()) if topics[name].exact and count}
+    wrong = {name: count for name, count in counts.items() if count != wanted}
+    if not wrong:
+        return
+    name, count = next(iter(wrong.items()))
+    if set(counts.values()) == {count}:
+        raise TopicError(
+            f"Topic {name} has {count} partitions, and BP_FAUST_TOPIC_PARTITIONS is {wanted}: set it to {count}."
+        )
+    listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+    raise TopicError(
+        f"Topics must have as many partitions as each other and as BP_FAUST_TOPIC_PARTITIONS says, {wanted}, but "
+        f"{listed}: create the ones that differ anew."
+    )

@@ -2,7 +2,9 @@
 
 EngineError
 ├── BrokerUnavailableError  no Kafka broker answers
+├── BrokerSettingsError     Kafka answers, and cannot be used with these settings
 ├── TopicError              a topic is missing and cannot be made, or has the wrong number of partitions
+├── RightsError             our user of Kafka lacks a right
 ├── TransactionError        a batch could not be committed
 ├── StateError              the local table data cannot be used
 ├── RecoveryError           a table cannot be brought up to date from its changelog
@@ -18,8 +20,16 @@ class BrokerUnavailableError(EngineError):
     """Say that no Kafka broker answers."""
 
 
+class BrokerSettingsError(EngineError):
+    """Say that Kafka answers, and cannot be used with these settings."""
+
+
 class TopicError(EngineError):
     """Say that a topic is missing and cannot be made, or has the wrong number of partitions."""
+
+
+class RightsError(EngineError):
+    """Say that our user of Kafka lacks a right."""
 
 
 class TransactionError(EngineError):

@@ -172,7 +172,7 @@ class StateStore(SerializedStore[str, Any]):
         except Exception as exc:
             if "lock" in str(exc).lower():
                 raise StateError(
-                    f"The table data in {path} is in use by another worker: give each worker its own BP_FAUST_DATADIR."
+                    f"The table data in {path} is in use by another program: end it, and start the worker again."
                 ) from exc
             raise StateError(
                 f"The table data in {path} cannot be opened ({exc}): delete this folder, it is rebuilt from Kafka."

@@ -37,8 +37,8 @@ _BLOCKED_SECONDS = 85.0
 _ASK_SECONDS = 5.0
 
 
-#: The duty that a task works for, so that what it calls can give signs of it.
-_current_duty: ContextVar[str | None] = ContextVar("current_duty", default=None)
+#: The duty that a task works for, so that what it calls can give signs of it; and whether anybody waits for it still.
+_current_duty: ContextVar[tuple[str, Callable[[], bool]] | None] = ContextVar("current_duty", default=None)
 
 
 class Watchdog:
@@ -73,9 +73,9 @@ class Watchdog:
                 self.forget(duty)
 
     @contextmanager
-    def on_duty(self, duty: str) -> Iterator[None]:
-        """Let ``still_at_work`` give signs of this duty."""
-        token = _current_duty.set(duty)
+    def on_duty(self, duty: str, is_awaited: Callable[[], bool]) -> Iterator[None]:
+        """Let ``still_at_work`` give signs of this duty, as long as it is awaited."""
+        token = _current_duty.set((duty, is_awaited))
         try:
             yield
         finally:
@@ -83,8 +83,11 @@ class Watchdog:
 
     def still_at_work(self, seconds: float = SILENCE_SECONDS) -> None:
         """Give a sign of the duty that the caller works for, and expect the next one within some seconds."""
-        duty = _current_duty.get()
-        if duty is not None:
+        current = _current_duty.get()
+        if current is None:
+            return
+        duty, is_awaited = current
+        if is_awaited():
             self.expect(duty, seconds)
 
     def overdue(self) -> set[str]:

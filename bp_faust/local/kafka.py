@@ -97,9 +97,10 @@ class KafkaBroker(JavaServer):
             self._format(path)
         return self.java("kafka.Kafka", path)
 
-    def _format(self, path: str) -> None:
+    def _format(self, path: str, *options: str) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = self.java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", path)
+        # One word, as an id may begin with a dash.
+        command = self.java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", path, *options)
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
             raise ServerError(f"Kafka's storage cannot be made in {self.data_dir}: {made.stderr or made.stdout}")

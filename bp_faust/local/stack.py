@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
+from filelock import FileLock, Timeout
+
 from bp_faust.local import downloads
 from bp_faust.local.elasticsearch import ElasticsearchNode
 from bp_faust.local.errors import DataInUseError, ServerError
@@ -38,8 +40,6 @@ class Stack:
         cache_dir: Path | None = None,
         offline: bool = False,
     ) -> None:
-        from filelock import FileLock
-
         self.data_dir = data_dir.absolute()
         self._cache_dir = cache_dir or downloads.default_cache_dir()
         self._offline = offline
@@ -51,8 +51,6 @@ class Stack:
 
     def start(self) -> None:
         """Fetch what is missing, start both and wait until they answer; raise LocalStackError where that fails."""
-        from filelock import Timeout
-
         kafka_jars = self._fetch(downloads.KAFKA_WITH_ZOOKEEPER if self._zookeeper else downloads.KAFKA)
         elasticsearch_jars = self._fetch(downloads.ELASTICSEARCH)
         self.data_dir.mkdir(parents=True, exist_ok=True)

@@ -2,14 +2,24 @@
 
 import asyncio
 import contextlib
+import logging
+import time
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from elasticsearch import AsyncElasticsearch
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    wait_fixed,
+    wait_random,
+)
 
 from bp_faust.search.client import wait_until_available
 from bp_faust.search.documents import Document, Refused
-from bp_faust.search.errors import SearchUnavailableError
+from bp_faust.search.errors import SearchError, SearchUnavailableError, WriterStopped
 from bp_faust.search.retrying import log_retry
 from bp_faust.search.templates import Properties, ensure_index
 from bp_faust.search.writer import BulkWriter
@@ -19,6 +29,15 @@ _REQUEST_SECONDS = 40.0
 
 #: How often to look whether the index is still being opened, in seconds.
 _LOOK_SECONDS = 5.0
+
+#: How long a write that was denied waits before it is tried again, in seconds; and how much longer, by chance, at most.
+_DENIED_SECONDS = 30.0
+_JITTER_SECONDS = 5.0
+
+#: How often it is said that writes are denied, in seconds.
+_SAY_SECONDS = 60.0
+
+_logger = logging.getLogger(__name__)
 
 
 class Sink:
@@ -30,13 +49,25 @@ class Sink:
         index: str,
         properties: Properties,
         still_at_work: Callable[[float], None] = lambda seconds: None,
+        on_denied: Callable[[str | None], None] = lambda reason: None,
+        *,
+        denied_seconds: float = _DENIED_SECONDS,
     ) -> None:
-        """Write to an index; ``still_at_work`` is told within how many seconds it will be told again, while we wait."""
+        """Write to an index; ``still_at_work`` is told within how many seconds it will be told again, while we wait.
+
+        ``on_denied`` is told why nothing can be stored, free of document content, while Elasticsearch denies it to us,
+        and None when all goes on; a denied write is tried again every ``denied_seconds``, and a little later by chance.
+        """
         self.index = index
         self._properties = properties
         self._client = client
         self._still_at_work = still_at_work
-        self._writer = BulkWriter(client, on_request=lambda: still_at_work(_REQUEST_SECONDS))
+        self._on_denied = on_denied
+        self._denied_wait = wait_fixed(denied_seconds) + wait_random(0, min(denied_seconds, _JITTER_SECONDS))
+        #: The writes that wait for Elasticsearch to let us write again.
+        self._denied: set[object] = set()
+        self._said = float("-inf")
+        self._writer = BulkWriter(client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS))
         self._ready = asyncio.Event()
         self._opening = False
 
@@ -56,13 +87,50 @@ class Sink:
             self._opening = False
 
     async def write(self, documents: Iterable[Document]) -> list[Refused]:
-        """Store documents durably, as soon as the index is there; return those refused for good."""
+        """Store documents durably, as soon as the index is there; return those refused for good.
+
+        Where Elasticsearch does not let us write, that is no fault of the documents: they are kept until it does, and
+        the log says so.
+        """
         while not self._ready.is_set():
             if self._opening:
                 self._still_at_work(2 * _LOOK_SECONDS)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), _LOOK_SECONDS)
-        return await self._writer.write(documents)
+        kept, token = list(documents), object()
+
+        def wait_for_rights(state: RetryCallState) -> None:
+            assert state.outcome is not None
+            self._still_at_work(state.upcoming_sleep + _REQUEST_SECONDS)
+            self._say_denied(token, state.outcome.exception())
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(SearchError) & retry_if_not_exception_type(WriterStopped),
+            wait=self._denied_wait,
+            before_sleep=wait_for_rights,
+            sleep=asyncio.sleep,
+        )
+        try:
+            refused: list[Refused] = await retrying(self._writer.write, kept)
+            return refused
+        finally:
+            self._say_ended(token)
+
+    def _say_denied(self, token: object, error: BaseException | None) -> None:
+        if not self._denied or time.monotonic() >= self._said + _SAY_SECONDS:
+            self._said = time.monotonic()
+            _logger.critical(
+                "Nothing is stored in the index %s; it is kept, and counting goes on: %s", self.index, error
+            )
+        self._denied.add(token)
+        self._on_denied(str(error))
+
+    def _say_ended(self, token: object) -> None:
+        if token in self._denied:
+            self._denied.remove(token)
+            if not self._denied:
+                _logger.info("No write to the index %s waits for rights any more.", self.index)
+                self._on_denied(None)
 
 
 def document_id(patient_id: str, observation_id: str) -> str:

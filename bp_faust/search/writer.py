@@ -1,8 +1,9 @@
 """Write documents to Elasticsearch in bulk until each is stored or refused for good."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
@@ -50,13 +51,14 @@ class BulkWriter:
         wait_first: float = 0.1,
         wait_longest: float = 5.0,
         on_retry: OnRetry = log_retry,
-        on_request: Callable[[], None] = lambda: None,
+        on_request: Callable[[int], None] = lambda requests: None,
     ) -> None:
         """Send requests of up to max_documents and max_bytes through client, in_flight of them at a time.
 
         Between tries it waits wait_first seconds, then twice as long each time up to wait_longest, plus jitter.
-        on_retry is told each time, in one sentence that holds no document content; on_request is called before each
-        request. Setting stopping ends all writing.
+        on_retry is told each time, in one sentence that holds no document content. on_request is told before each
+        request how long it may take until it is answered: as long as so many requests, one after the other, as it may
+        have to wait for others. Setting stopping ends all writing.
         """
         self.stopping = stopping or asyncio.Event()
         self.documents = 0
@@ -70,6 +72,8 @@ class BulkWriter:
         self._max_bytes = max_bytes
         self._in_flight = in_flight
         self._slots = asyncio.Semaphore(in_flight)
+        #: How many requests are waiting for a slot.
+        self._waiting = 0
         self._wait_first = wait_first
         self._wait_longest = wait_longest
         self._on_retry = on_retry
@@ -136,9 +140,8 @@ class BulkWriter:
     async def _send(self, entries: list[Entry]) -> Verdict:
         body = b"".join([entry.lines for entry in entries])
         try:
-            async with self._slots:
+            async with self._slot():
                 self.requests += 1
-                self._on_request()
                 answer = await self._client.perform_request(
                     "POST", "/_bulk", params=_FILTER, headers=_HEADERS, body=body
                 )
@@ -155,6 +158,21 @@ class BulkWriter:
         if verdict.denied:
             raise self._denied(verdict.denied)
         return verdict
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Wait until one more request may be in flight, in the order of asking."""
+        self._on_request(1 + self._waiting // self._in_flight)
+        self._waiting += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            self._on_request(1)
+            yield
+        finally:
+            self._slots.release()
 
     def _failure(self, error: ApiError) -> Exception:
         """Choose what a whole request's failure means."""

@@ -13,7 +13,7 @@ from bp_faust.search.documents import Document, Refused
 from bp_faust.search.errors import SearchDeniedError, SearchError, WriterStopped
 from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 from bp_faust.search.writer import BulkWriter
-from tests.integration.fault_proxy import FaultProxy
+from tests.fault_proxy import FaultProxy
 
 #: Seconds after which a test that waits for something gives up.
 DEADLINE = 30
@@ -237,12 +237,25 @@ async def test_cancelling_a_write_leaves_nothing_running(proxy: FaultProxy, inde
         assert ours == []
 
 
+async def test_who_waits_for_others_tells_for_how_many_requests(proxy: FaultProxy, index: str) -> None:
+    """Two at a time: before the last two, the first two and the two after them take their time."""
+    proxy.swallow()
+    told: list[int] = []
+    async with connect(proxy.url) as client:
+        writer = BulkWriter(client, in_flight=2, on_request=told.append)
+        writes = [asyncio.create_task(writer.write(_documents(index, 1))) for _ in range(6)]
+        await _until(lambda: len(told) == 8)
+        assert sorted(told) == [1, 1, 1, 1, 1, 1, 2, 2]
+        writer.stop()
+        assert {type(outcome) for outcome in await asyncio.gather(*writes, return_exceptions=True)} == {WriterStopped}
+
+
 async def test_only_failed_items_are_sent_again(
     proxy: FaultProxy, through: AsyncElasticsearch, client: AsyncElasticsearch, index: str
 ) -> None:
     """One in a hundred each of 400, 409 and 429: refused, taken as stored, sent once more."""
     for status in (400, 409, 429):
-        proxy.damage_items(status, 0.01)
+        proxy.damage_items(status, 0.01, index)
     documents = _documents(index, 4_000)
     struck = {status: {one.id for one in documents if proxy.chosen(status, one.id)} for status in (400, 409, 429)}
     assert all(struck.values())
@@ -251,9 +264,9 @@ async def test_only_failed_items_are_sent_again(
     conflicting = struck[409] - final
     again = struck[429] - final - conflicting
     assert {one.document.id for one in refused} == final
-    assert {identity for identity, times in proxy.sent.items() if times > 1} == again
+    assert {identity for identity, times in proxy.sent[index].items() if times > 1} == again
     stored = await _versions(client, index)
-    assert set(stored) == {one.id for one in documents} - final - conflicting
+    assert set(stored) == {one.id for one in documents} - final
 
 
 async def test_a_request_that_is_too_large_is_halved_and_a_document_that_is_refused(
@@ -282,7 +295,7 @@ async def test_a_denied_item_stops_the_write_and_refuses_no_document(
     proxy: FaultProxy, through: AsyncElasticsearch, index: str
 ) -> None:
     """Elasticsearch answers 200 with 403 inside where the right to this one index is missing."""
-    proxy.damage_items(403, 0.5)
+    proxy.damage_items(403, 0.5, index)
     with pytest.raises(SearchDeniedError, match="security_exception"):
         await _write(_writer(through), _documents(index, 10))
 
@@ -293,7 +306,7 @@ async def test_an_address_that_is_not_elasticsearch_is_said_to_be_so(
     proxy.answer_with(405)
     with pytest.raises(SearchError, match="Elasticsearch 8"):
         await _write(_writer(through), _documents("any", 1))
-    with pytest.raises(SearchError, match="check the address"):
+    with pytest.raises(SearchError, match="set BP_FAUST_ELASTICSEARCH_URL to where it is"):
         await wait_until_available(through)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from bp_faust.local.downloads import KAFKA, default_cache_dir, fetch
-from bp_faust.local.kafka import KafkaBroker
 from tests import oracle
-from tests.integration.fault_proxy import FaultProxy
+from tests.fault_proxy import FaultProxy
 from tests.kafka_client import produce, read_all
 from tests.pipeline import documents, table_counts, wait_until_drained
 from tests.worker_process import WorkerProcess, WorkerSettings, free_port, wait_for
@@ -100,21 +98,30 @@ async def test_without_elasticsearch_at_the_start_it_says_where_and_goes_on(
 
 
 async def test_without_kafka_at_the_start_it_says_where_waits_and_starts(
-    settings: WorkerSettings, start_worker: StartWorker, tmp_path: Path
+    settings: WorkerSettings, start_worker: StartWorker
 ) -> None:
-    port = free_port()
-    settings.kafka = f"127.0.0.1:{port}"
-    worker = start_worker(wait=False)
-    told = lambda: f"Kafka does not answer at 127.0.0.1:{port}" in worker.log.read_text()  # noqa: E731
-    wait_for(told, 30, "the message")
+    host, port = settings.kafka.split(":")
+    closed = free_port()
+    worker = start_worker(wait=False, BP_FAUST_BROKER_URL=f"kafka://127.0.0.1:{closed}")
+    told = lambda: f"Kafka does not answer at 127.0.0.1:{closed}" in worker.log.read_text()  # noqa: E731
+    await asyncio.to_thread(wait_for, told, 30, "the message")
     assert "Traceback" not in worker.log.read_text()
-    broker = KafkaBroker(tmp_path / "kafka", fetch(KAFKA, default_cache_dir()), port)
-    broker.start()
-    try:
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_kafka, to_kafka = await asyncio.open_connection(host, port)
+        await asyncio.gather(_copy(reader, to_kafka), _copy(from_kafka, writer))
+
+    async with await asyncio.start_server(pass_on, "127.0.0.1", closed):
         await asyncio.to_thread(worker.wait_until_ready)
         assert await asyncio.to_thread(worker.stop) == 0
-    finally:
-        broker.stop()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while piece := await reader.read(1 << 16):
+            writer.write(piece)
+            await writer.drain()
+    writer.close()
 
 
 @pytest.mark.parametrize("partitions", ["3"])

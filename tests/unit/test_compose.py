@@ -199,6 +199,12 @@ def test_the_image_starts_the_worker_and_asks_it_whether_it_lives() -> None:
     assert "http://127.0.0.1:6066/livez" in command[2]
 
 
+def test_the_image_holds_only_what_is_pinned_by_hash() -> None:
+    installs = [arguments for name, arguments in INSTRUCTIONS if name == "RUN" and "pip install" in arguments]
+    assert all("--require-hashes --requirement requirements.lock" in one or "--no-deps" in one for one in installs)
+    assert len(installs) == 2
+
+
 def test_everything_the_image_is_built_from_is_there_and_not_ignored() -> None:
     kept = [line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "bp_faust"
-PURE = ["fhir", "clinical", "simulation.py", "models.py"]
+PURE = ["fhir", "clinical", "simulation.py", "models.py", "pseudonyms.py"]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}
 CHANCE_AND_CLOCK = {"random", "secrets", "time"}
 CHANCE_IN_UUID = {"uuid.uuid1", "uuid.uuid4"}
@@ -56,7 +56,7 @@ def test_the_pure_parts_import_no_edge(path: Path) -> None:
     assert ours <= {"fhir", "clinical", "simulation", "models"}
 
 
-@pytest.mark.parametrize("path", modules("fhir", "clinical", "models.py"), ids=str)
+@pytest.mark.parametrize("path", modules("fhir", "clinical", "models.py", "pseudonyms.py"), ids=str)
 def test_the_pure_parts_read_no_clock_and_roll_no_dice(path: Path) -> None:
     names = imported(path)
     assert not {name.partition(".")[0] for name in names} & CHANCE_AND_CLOCK

@@ -73,11 +73,24 @@ def test_what_is_forgotten_is_not_missed() -> None:
 def test_signs_are_given_for_the_duty_that_is_worked_for() -> None:
     watchdog, clock = made()
     watchdog.still_at_work()
-    with watchdog.on_duty("work on a/0"):
+    with watchdog.on_duty("work on a/0", lambda: True):
         watchdog.still_at_work(2)
     watchdog.still_at_work()
     clock.now += 3
     assert watchdog.overdue() == {"work on a/0"}
+
+
+def test_work_that_nobody_waits_for_any_more_gives_no_signs_to_wait_for() -> None:
+    """Else it would be missed when it ends: its partition has gone to another worker."""
+    watchdog, clock = made()
+    awaited = True
+    with watchdog.on_duty("work on a/0", lambda: awaited):
+        watchdog.still_at_work(2)
+        watchdog.forget("work on a/0")
+        awaited = False
+        watchdog.still_at_work(2)
+    clock.now += 3
+    assert not watchdog.overdue()
 
 
 def test_after_a_freeze_everyone_gets_as_much_time_more() -> None:

@@ -1,11 +1,12 @@
 """Stand in front of a real Elasticsearch and break what passes, for tests of the writer and of the whole worker."""
 
 import asyncio
+import io
 import socket
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from aiohttp import ClientSession, web
@@ -21,27 +22,38 @@ _ERROR_TYPES = {
 }
 
 
+class SentDocument(NamedTuple):
+    """Hold a document's action, and its lines of a bulk request."""
+
+    action: str
+    index: str
+    identity: str
+    lines: bytes
+
+
 class FaultProxy:
     """Pass requests on to Elasticsearch, or misbehave in one of the ways below until ``heal`` is called.
 
     Use it as an asynchronous context manager; ``url`` stays the same throughout, also while connections are refused.
-    ``sent`` counts how often each document id came in a bulk request, passed on or not; ``requests`` lists the number
-    of documents of each bulk request.
+    ``sent`` counts, by index, how often each document id came in a bulk request, passed on or not.
     """
 
     def __init__(self, target: str) -> None:
         self._target = target.rstrip("/")
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self.sent: Counter[str] = Counter()
-        self.requests: list[int] = []
+        self.sent: dict[str, Counter[str]] = defaultdict(Counter)
+        #: By status, the ids of the documents that damage_items struck.
+        self.struck: dict[int, set[str]] = defaultdict(set)
         #: Requests of any kind that arrived, whatever became of them.
         self.arrived = 0
         self._status: int | None = None
         self._swallowing = False
         self._largest: int | None = None
         self._item_faults: dict[int, float] = {}
-        self._failed_once: set[tuple[int, str]] = set()
+        self._damaged_index = ""
+        #: Keeps the port while nobody listens on it.
+        self._placeholder: socket.socket | None = None
 
     def answer_with(self, status: int) -> None:
         """Answer everything with this status."""
@@ -55,12 +67,14 @@ class FaultProxy:
         """Answer 413 to a body of more than size bytes."""
         self._largest = size
 
-    def damage_items(self, status: int, share: float) -> None:
-        """Answer this status for a share of the documents, chosen by their ids, without passing them on.
+    def damage_items(self, status: int, share: float, index: str) -> None:
+        """Answer this status for a share of an index's documents, chosen by their ids, without passing them on.
 
-        A document meets 429, 503 and 403 once; 400 and 409 stay.
+        Only what is answered with 409 is passed on, as it says that the index has the document. A document meets 429,
+        503 and 403 once, 400 and 409 each time.
         """
         self._item_faults[status] = share
+        self._damaged_index = index
 
     def chosen(self, status: int, identity: str) -> bool:
         """Tell whether damage_items strikes this document with this status."""
@@ -70,14 +84,18 @@ class FaultProxy:
     async def refuse(self) -> None:
         """Stop listening, so that connections are refused."""
         await self._runner.cleanup()
+        self._placeholder = socket.socket()
+        self._placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._placeholder.bind(("127.0.0.1", self._port))
 
     async def heal(self) -> None:
         """Behave again; requests that were swallowed stay unanswered."""
         self._status = self._largest = None
         self._swallowing = False
         self._item_faults.clear()
-        self._failed_once.clear()
-        if not self._runner.sites:
+        if self._placeholder is not None:
+            self._placeholder.close()
+            self._placeholder = None
             await self._listen()
 
     async def __aenter__(self) -> "FaultProxy":
@@ -90,6 +108,8 @@ class FaultProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._runner.cleanup()
+        if self._placeholder is not None:
+            self._placeholder.close()
         await self._session.close()
 
     async def _listen(self) -> None:
@@ -103,9 +123,8 @@ class FaultProxy:
         body = await request.read()
         self.arrived += 1
         documents = _documents(body) if request.path.endswith("/_bulk") else []
-        if documents:
-            self.requests.append(len(documents))
-            self.sent.update(identity for _, identity, _ in documents)
+        for document in documents:
+            self.sent[document.index][document.identity] += 1
         if self._swallowing:
             await asyncio.Event().wait()
         if self._status is not None:
@@ -117,9 +136,10 @@ class FaultProxy:
         status, headers, answer = await self._pass_on(request, body)
         return web.Response(status=status, headers=headers, body=answer)
 
-    async def _damage(self, request: web.Request, documents: list[tuple[str, str, bytes]]) -> web.Response:
-        faults = [self._fault(identity) for _, identity, _ in documents]
-        passed = b"".join(lines for (_, _, lines), fault in zip(documents, faults, strict=True) if fault is None)
+    async def _damage(self, request: web.Request, documents: list[SentDocument]) -> web.Response:
+        faults = [self._fault(document) for document in documents]
+        passes = [fault in (None, 409) for fault in faults]
+        passed = b"".join(document.lines for document, passed in zip(documents, passes, strict=True) if passed)
         headers = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
         answer: dict[str, Any] = {"errors": False, "items": []}
         if passed:
@@ -128,18 +148,21 @@ class FaultProxy:
                 return web.Response(status=status, headers=headers, body=raw)
             answer = orjson.loads(raw)
         real = iter(answer["items"])
+        answers = [next(real) if passed else None for passed in passes]
         answer["items"] = [
-            next(real) if fault is None else {action: _item_error(fault)}
-            for (action, _, _), fault in zip(documents, faults, strict=True)
+            item if fault is None else {document.action: _item_error(fault)}
+            for item, document, fault in zip(answers, documents, faults, strict=True)
         ]
         answer["errors"] = answer["errors"] or any(fault is not None for fault in faults)
         return web.Response(headers=headers, body=orjson.dumps(answer))
 
-    def _fault(self, identity: str) -> int | None:
+    def _fault(self, document: SentDocument) -> int | None:
+        if document.index != self._damaged_index:
+            return None
         for status in self._item_faults:
-            if self.chosen(status, identity) and (status, identity) not in self._failed_once:
-                if status not in (400, 409):
-                    self._failed_once.add((status, identity))
+            met = document.identity in self.struck[status] and status not in (400, 409)
+            if self.chosen(status, document.identity) and not met:
+                self.struck[status].add(document.identity)
                 return status
         return None
 
@@ -149,8 +172,10 @@ class FaultProxy:
             for name, value in request.headers.items()
             if name.lower() not in ("host", "content-length", "accept-encoding")
         }
+        # As a file, since aiohttp warns of large bodies that are none, and a warning is an error here.
+        content = io.BytesIO(body) if body else None
         async with self._session.request(
-            request.method, self._target + request.path_qs, data=body or None, headers=headers
+            request.method, self._target + request.path_qs, data=content, headers=headers
         ) as answer:
             kept = {
                 name: value
@@ -160,14 +185,14 @@ class FaultProxy:
             return answer.status, kept, await answer.read()
 
 
-def _documents(body: bytes) -> list[tuple[str, str, bytes]]:
-    """Split a bulk request into action, document id and lines of each document."""
+def _documents(body: bytes) -> list[SentDocument]:
+    """Split a bulk request into its documents."""
     lines = iter(body.splitlines(keepends=True))
     documents = []
     for line in lines:
         ((action, details),) = orjson.loads(line).items()
         source = b"" if action == "delete" else next(lines)
-        documents.append((action, details["_id"], line + source))
+        documents.append(SentDocument(action, details["_index"], details["_id"], line + source))
     return documents
 
 
