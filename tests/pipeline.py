@@ -45,15 +45,19 @@ async def eventually(condition: Callable[[], bool], seconds: float = DRAINED_SEC
         await asyncio.sleep(0.1)
 
 
-async def documents(settings: WorkerSettings) -> list[dict[str, Any]]:
-    """Return all documents of the installation's index."""
+async def documents(settings: WorkerSettings, fields: list[str] | None = None) -> list[dict[str, Any]]:
+    """Return all documents of the installation's index, of each some fields only where they are given."""
     async with AsyncElasticsearch(settings.elasticsearch_url) as client:
         await client.indices.refresh(index=settings.index)
         found: list[dict[str, Any]] = []
         after: list[Any] | None = None
         while True:
             page = await client.search(
-                index=settings.index, size=5000, sort=["timestamp", "patient_id", "observation_id"], search_after=after
+                index=settings.index,
+                size=5000,
+                sort=["timestamp", "patient_id", "observation_id"],
+                search_after=after,
+                source_includes=fields,
             )
             hits = page["hits"]["hits"]
             found += [hit["_source"] for hit in hits]

@@ -20,6 +20,7 @@ from mode.utils.times import Seconds, want_seconds
 from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
 from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_broker
 from .data_directory import lock_data_directory
+from .disk import require_space
 from .errors import WatchdogError
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
@@ -55,8 +56,8 @@ class App(faust.App):
     def __init__(self, *args: Any, told_errors: tuple[type[BaseException], ...] = (), **kwargs: Any) -> None:
         """Be as Faust's, but log the texts of the application's exceptions only where they are among told_errors."""
         self.told_errors = told_errors
-        #: How many agents read each batched topic, by topic name.
-        self.batched_topics: dict[str, int] = {}
+        #: The names of the agents that read each batched topic, by topic name.
+        self.batched_topics: dict[str, set[str]] = {}
         self._transactional_topics: set[str] = set()
         #: The topics that must be there before anything is read.
         self.wanted_topics: list[WantedTopic] = []
@@ -92,7 +93,7 @@ class App(faust.App):
 
         ``exact`` says that it must have the configured number of partitions.
         """
-        self.batched_topics[name] = 0
+        self.batched_topics[name] = set()
         self.wanted_topics.append(WantedTopic(name, config or {}, exact))
         return self.topic(
             name,
@@ -100,6 +101,9 @@ class App(faust.App):
             value_type=bytes,
             key_serializer="raw",
             value_serializer="raw",
+            # A batch is done when its agents say so, and not when Faust leaves its event. Faust would also keep the
+            # offset of each one for ever: within a batch's offsets it sees gaps, past which nothing can be committed.
+            acks=False,
         )
 
     def state_table(self, name: str, *, decode: Decoder, **kwargs: Any) -> StateTable:
@@ -159,7 +163,7 @@ class App(faust.App):
     @property
     def is_ready(self) -> bool:
         """Tell whether tables are up to date, agents are at work, and nothing is overdue or hindered."""
-        return self._has_started and not self.hindrances and not self.watchdog.overdue()
+        return self.has_started and not self.hindrances and not self.watchdog.overdue()
 
     @property
     def entries_to_recover(self) -> int:
@@ -167,7 +171,8 @@ class App(faust.App):
         return cast(ChangelogTableManager, self.tables).recovery.entries_left
 
     @property
-    def _has_started(self) -> bool:
+    def has_started(self) -> bool:
+        """Tell whether tables are up to date and agents are at work."""
         return (
             self.failure is None
             and not self.should_stop
@@ -184,14 +189,14 @@ class App(faust.App):
         name = topic.get_topic_name()
         if self.commits_itself(name) and self.batched_topics[name]:
             raise ValueError(f"Topic {name} has a transactional agent, which must be the only one.")
-        self.batched_topics[name] += 1
+        self.batched_topics[name].add(described.__name__)
 
         waiting: dict[TP, WaitingBatches] = {}
 
         async def work_through(batches: WaitingBatches, tp: TP) -> None:
             with self._without_end(f"agent {described.__name__} of {tp.topic}/{tp.partition}"):
                 while self.failure is None:
-                    await self._work_on(await batches.get(), handle)
+                    await self._work_on(await batches.get(), handle, described.__name__)
 
         # Partitions are worked on side by side, so that one's transaction does not wait for another's; within a
         # partition batches keep their order. How many wait is bounded by the consumer.
@@ -208,16 +213,15 @@ class App(faust.App):
         del run.__wrapped__  # Faust asks the signature whether to hand over the stream
         return self.agent(topic, name=described.__name__)(run)
 
-    async def _work_on(self, batch: Batch, handle: Callable[[Batch], Awaitable[bool]]) -> None:
+    async def _work_on(self, batch: Batch, handle: Callable[[Batch], Awaitable[bool]], agent: str) -> None:
         if not self._is_current(batch):
             return
         try:
             # Work on a partition that has gone to another worker may go on for long; nobody would note its end.
-            with self.watchdog.on_duty(
-                self.consumer.duty_of(batch.tp), lambda: self.consumer.in_flight([batch.tp]) > 0
-            ):
+            duty = self.consumer.duty_of(batch.tp, agent)
+            with self.watchdog.on_duty(duty, lambda: self.consumer.has_work(batch.tp, agent)):
                 if await handle(batch) and self._is_current(batch):
-                    self.consumer.finish(batch)
+                    self.consumer.finish(batch, agent)
         except Exception as exc:
             if self._is_current(batch) and not self.should_stop:
                 await self.fail(exc)
@@ -244,22 +248,26 @@ class App(faust.App):
                 self.watchdog.expect(duty, want_seconds(interval) + SILENCE_SECONDS)
 
     async def _beat(self, watchdog_thread: WatchdogThread) -> None:
-        """Give signs of the event loop, and miss a worker that does not become ready."""
+        """Give signs of the event loop, miss a worker that does not become ready, and look at the disk."""
         while not self.should_stop:
             self.watchdog.expect("event loop")
-            if self._has_started:
+            if self.has_started:
                 self.watchdog.forget("getting ready")
             else:
                 self.watchdog.expect_still("getting ready")
             if not watchdog_thread.is_alive():
                 await self.fail(WatchdogError("The watchdog has ended: start the worker again."))
+            try:
+                require_space(Path(self.conf.datadir))
+            except StateError as exc:
+                await self.fail(exc)
             await self.sleep(_BEAT_SECONDS)
 
     async def fail(self, reason: BaseException) -> None:
         """Stop the worker with a non-zero exit status; what is not committed will be read again."""
         if self.failure is None:
-            logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
             self._note_failure(reason)
+            logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
             await self.crash(reason)
 
     async def refuse(self, reason: Exception) -> None:
@@ -295,6 +303,8 @@ class App(faust.App):
                 self.conf.datadir = Path(os.environ["F_DATADIR"]).absolute()
         self._data_lock = lock_data_directory(Path(self.conf.datadir))
         await super().on_first_start()
+        if self._is_of_worker:
+            require_space(Path(self.conf.datadir))
         await wait_for_broker(self)
         if not self.should_stop:
             await ensure_topics(self, self.wanted_topics)

@@ -41,8 +41,8 @@ class Batch:
         self.size: int = sum(
             [part.size for part in parts] if parts else [len(record.value or b"") for record in records]
         )
-        #: How many of the topic's agents are done with it.
-        self.finished = 0
+        #: The topic's agents that are done with it, by name.
+        self.finished: set[str] = set()
         #: The batches, as they were fetched, that it was made of; empty where it was fetched as it is. Not itself: in
         #: a cycle its records would stay until the garbage collector comes by.
         self.parts = parts

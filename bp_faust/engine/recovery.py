@@ -16,7 +16,7 @@ from faust.types import TP
 from mode import Service
 
 from .broker import client_settings
-from .errors import RecoveryError
+from .errors import RecoveryError, StateError
 
 if TYPE_CHECKING:
     from .application import App
@@ -158,6 +158,9 @@ class ChangelogRecovery(Recovery):
                         self.standby_highwaters[tp] = end
                     while not self.should_stop and generation == self.app.consumer_generation_id:
                         await self._read_some(reader)
+            except StateError as exc:
+                await self.app.fail(exc)
+                break
             except Exception as exc:
                 self.log.warning("Standby partitions are not followed for now: %s", exc)
                 await self.sleep(5.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from rocksdict import (
     WriteOptions,
 )
 
+from .disk import is_damage
 from .errors import StateError
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class StateStore(SerializedStore[str, Any]):
         self._decode = decode
         self._databases: dict[int, Rdict] = {}
         self._active: set[int] = set()
+        #: The partitions whose data on disk were found damaged: deleted when they are closed.
+        self._damaged: set[int] = set()
         self._block_cache = Cache(_BLOCK_CACHE_BYTES)
         self._write_options = WriteOptions()
         self._write_options.disable_wal = True
@@ -59,14 +63,22 @@ class StateStore(SerializedStore[str, Any]):
 
     def get_many(self, partition: int, keys: list[bytes]) -> list[bytes | None]:
         """Return the values of keys in one partition, None for those that are not there."""
-        found: list[bytes | None] = self._databases[partition].get(keys)
+        with self._at_work_on(partition):
+            found: list[bytes | None] = self._databases[partition].get(keys)
         return found
 
     def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values of one partition whose keys begin with a prefix, in the order of keys."""
         options = ReadOptions()
         options.set_iterate_upper_bound(_after_prefix(prefix))
-        yield from self._databases[partition].items(from_key=prefix, read_opt=options)
+        # Not items(), which ends without a word where it meets damaged data.
+        iterator = self._databases[partition].iter(options)
+        iterator.seek(prefix)
+        while iterator.valid():
+            yield iterator.key(), iterator.value()
+            iterator.next()
+        with self._at_work_on(partition):
+            iterator.status()
 
     def write(self, partition: int, changes: Mapping[bytes, bytes | None], position: int) -> None:
         """Write a batch's changes together with the changelog position behind them, all or nothing."""
@@ -78,11 +90,13 @@ class StateStore(SerializedStore[str, Any]):
             else:
                 put(key, value)
         put(_POSITION_KEY, _POSITION.pack(position))
-        self._databases[partition].write(batch, self._write_options)
+        with self._at_work_on(partition):
+            self._databases[partition].write(batch, self._write_options)
 
     def position(self, partition: int) -> int:
         """Return the changelog position that a partition stands for: the offset to read next."""
-        value = self._databases[partition].get(_POSITION_KEY)
+        with self._at_work_on(partition):
+            value = self._databases[partition].get(_POSITION_KEY)
         return 0 if value is None else int(_POSITION.unpack(value)[0])
 
     def has(self, partition: int) -> bool:
@@ -100,8 +114,8 @@ class StateStore(SerializedStore[str, Any]):
 
     def discard(self, partition: int) -> None:
         """Throw a partition's local data away; recovery builds it anew."""
+        self._damaged.add(partition)
         self._close(partition)
-        shutil.rmtree(self._path(partition))
         self._open(partition)
 
     # -- assignment
@@ -168,20 +182,54 @@ class StateStore(SerializedStore[str, Any]):
         path = self._path(partition)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._databases[partition] = Rdict(str(path), self._options())
+            try:
+                self._databases[partition] = Rdict(str(path), self._options())
+            except Exception as exc:
+                if not is_damage(exc):
+                    raise
+                self.log.warning("The table data in %s are damaged (%s): rebuilding them from Kafka.", path, exc)
+                shutil.rmtree(path)
+                self._databases[partition] = Rdict(str(path), self._options())
         except Exception as exc:
             if "lock" in str(exc).lower():
                 raise StateError(
                     f"The table data in {path} is in use by another program: end it, and start the worker again."
                 ) from exc
             raise StateError(
-                f"The table data in {path} cannot be opened ({exc}): delete this folder, it is rebuilt from Kafka."
+                f"The table data in {path} cannot be opened ({exc}): check that its disk has room and that this user "
+                "may write there, then start the worker again. Deleting the folder is safe: it is rebuilt from Kafka."
             ) from exc
 
     def _close(self, partition: int) -> None:
-        database = self._databases.pop(partition)
-        database.flush()
-        database.close()
+        try:
+            self._databases.pop(partition).close()
+        except Exception as exc:
+            self.log.warning(
+                "The last changes of %s could not be written to disk, and are read again from Kafka next time: %s",
+                self._path(partition),
+                exc,
+            )
+        if partition in self._damaged:
+            self._damaged.discard(partition)
+            if self._path(partition).exists():
+                shutil.rmtree(self._path(partition))
+
+    @contextlib.contextmanager
+    def _at_work_on(self, partition: int) -> Iterator[None]:
+        """Say what to do about an error of RocksDB."""
+        try:
+            yield
+        except Exception as exc:
+            path = self._path(partition)
+            if is_damage(exc):
+                self._damaged.add(partition)
+                raise StateError(
+                    f"The table data in {path} are damaged ({exc}): start the worker again; it rebuilds them."
+                ) from exc
+            raise StateError(
+                f"The table data in {path} cannot be read or written ({exc}): check that its disk has room, then start "
+                "the worker again; nothing is lost."
+            ) from exc
 
     # -- what Faust's tables, views and commands read: the active partitions, decoded
 

@@ -155,9 +155,9 @@ class BatchConsumer(driver.Consumer):
         self._positions: Mapping[TP, int] = {}
 
     @staticmethod
-    def duty_of(tp: TP) -> str:
-        """Return what the watchdog calls the work on a partition."""
-        return f"{_WORK}{tp.topic}/{tp.partition}"
+    def duty_of(tp: TP, agent: str) -> str:
+        """Return what the watchdog calls an agent's work on a partition."""
+        return f"{_WORK}{tp.topic}/{tp.partition} by {agent}"
 
     @Service.task
     async def _look_at_lag(self) -> None:
@@ -175,7 +175,8 @@ class BatchConsumer(driver.Consumer):
             for tp, (position, end) in lags.items():
                 duty = f"{_READING}{tp.topic}/{tp.partition}"
                 moves = position != self._positions.get(tp)
-                if position >= end or moves or not self.flow_active or self._is_full(self._in_flight.get(tp, ())):
+                # Until the worker has started, as while it recovers, nobody is to read; that itself is a duty.
+                if position >= end or moves or not self.app.has_started or self._is_full(self._in_flight.get(tp, ())):
                     watchdog.forget(duty)
                 else:
                     watchdog.expect_still(duty, SILENCE_SECONDS - _LAG_SECONDS)
@@ -214,7 +215,8 @@ class BatchConsumer(driver.Consumer):
             if tp.topic in self.app.batched_topics:
                 batch = Batch(tp, fetched, generation)
                 self._in_flight[tp].append(batch)
-                self.app.watchdog.expect_still(self.duty_of(tp))
+                for agent in self.app.batched_topics[tp.topic]:
+                    self.app.watchdog.expect_still(self.duty_of(tp, agent))
                 # Given to the agents' streams at once: Faust would go round the event loop thrice for each message.
                 await self.callback(self._batch_message(batch))
                 self._read_offset[tp] = batch.next_offset - 1
@@ -265,42 +267,26 @@ class BatchConsumer(driver.Consumer):
             or sum([batch.size for batch in batches]) >= FULL_BATCHES_IN_FLIGHT * conf.consumer_max_fetch_size
         )
 
-    def finish(self, batch: Batch) -> None:
-        """Note that one more of its topic's agents is done with a batch."""
+    def finish(self, batch: Batch, agent: str) -> None:
+        """Note that one of its topic's agents is done with a batch."""
         for part in batch.parts or (batch,):
-            part.finished += 1
+            part.finished.add(agent)
         tp = batch.tp
         batches = self._in_flight[tp]
         while batches and batches[0].finished >= self.app.batched_topics[tp.topic]:
             self._committable[tp] = batches.popleft().next_offset
-        if batches:
-            self.app.watchdog.expect(self.duty_of(tp))
+        if self.has_work(tp, agent):
+            self.app.watchdog.expect(self.duty_of(tp, agent))
         else:
-            self.app.watchdog.forget(self.duty_of(tp))
+            self.app.watchdog.forget(self.duty_of(tp, agent))
         self._acked[tp]  # Faust looks for offsets to commit only where it knows of an acknowledgement
         self._n_acked += 1
-
-    def ack(self, message: Message) -> bool:
-        """Acknowledge a record; a batch counts as done only when its agents say so, not when Faust leaves its event.
-
-        Faust acknowledges what was skipped, cancelled or ended in an exception just as what was done.
-        """
-        if isinstance(message.value, Batch):
-            message.acked = True
-            self._unacked_messages.discard(message)
-            return False
-        return super().ack(message)
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic in self.app.batched_topics:
             offset = self._committable.pop(tp, None)
             return None if self.app.commits_itself(tp.topic) else offset
         return super()._new_offset(tp)
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        # Faust takes the offsets within a batch for a gap, and gaps for something it may commit past.
-        if tp.topic not in self.app.batched_topics:
-            await super()._add_gap(tp, offset_from, offset_to)
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets; what was in flight will be fetched again."""
@@ -321,10 +307,15 @@ class BatchConsumer(driver.Consumer):
         for tp in tps:
             self._in_flight.pop(tp, None)
             self._committable.pop(tp, None)
-            self.app.watchdog.forget(self.duty_of(tp))
+            for agent in self.app.batched_topics.get(tp.topic, ()):
+                self.app.watchdog.forget(self.duty_of(tp, agent))
 
     async def verify_all_partitions_active(self) -> None:
         """Leave Faust's livelock messages out: they count acknowledgements that batches do not have."""
+
+    def has_work(self, tp: TP, agent: str) -> bool:
+        """Tell whether batches of a partition wait for an agent, or are at work there."""
+        return any(agent not in batch.finished for batch in self._in_flight.get(tp, ()))
 
     def in_flight(self, tps: Iterable[TP]) -> int:
         """Return how many records of these partitions wait or are at work."""

@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from tests.chaos.figures import Figures
+from tests.chaos.steady_run import SteadyRun
+from tests.worker_process import WorkerSettings
 
 _REPOSITORY = Path(__file__).parents[2]
 _RESULTS = _REPOSITORY / ".cache" / "chaos"
+
+#: How long the worker's memory is watched, in seconds.
+_STEADY_SECONDS = 3600.0
+_SHORT_STEADY_SECONDS = 20.0
 
 _key = pytest.StashKey[Figures]()
 _passed = pytest.StashKey[bool]()
@@ -22,8 +28,7 @@ _passed = pytest.StashKey[bool]()
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest, full: bool) -> Figures:
     """Give the figures of this run; only those of the long forms are for quoting."""
-    name = "figures.json" if full else "short-figures.json"
-    found = Figures(_RESULTS / name, commit=_commit(), output=sys.__stderr__ or sys.stderr)
+    found = Figures(_RESULTS / ("full" if full else "short"), commit=_commit(), output=sys.__stderr__ or sys.stderr)
     request.config.stash[_key] = found
     return found
 
@@ -47,6 +52,37 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, p
     if report.when == "call":
         item.stash[_passed] = report.passed
     return report
+
+
+@pytest.fixture(scope="session")
+def steady_run(
+    kafka: str,
+    elasticsearch_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    full: bool,
+    seed: int,
+    figures: Figures,
+) -> Iterator[SteadyRun]:
+    """Give the installation that works at a steady rate; in the long form it began with the session."""
+    settings = WorkerSettings.unique(kafka, elasticsearch_url, tmp_path_factory.mktemp("steady"))
+    seconds = _STEADY_SECONDS if full else _SHORT_STEADY_SECONDS
+    run = SteadyRun(settings, seconds, seed, _RESULTS / "steady-memory.csv", figures.say)
+    yield run
+    run.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _steady_run_beside_the_others(request: pytest.FixtureRequest, full: bool, figures: Figures) -> None:
+    """Begin the steady hour at once where its test is to come, so that it takes no hour of its own."""
+    waiting = [item for item in request.session.items if "steady_run" in getattr(item, "fixturenames", ())]
+    resumed = request.config.getoption("--resume") and all(figures.has(item.nodeid) for item in waiting)
+    if full and waiting and not resumed:
+        request.getfixturevalue("steady_run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the test that waits for the steady hour behind all others."""
+    items.sort(key=lambda item: "steady_run" in getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -95,12 +95,15 @@ async def test_poison_is_put_aside_with_its_reason_and_holds_nothing_up(
     if not full:  # a second's work measures mostly how it begins
         return
     clean, poisoned = (statistics.median(rates[kind]) for kind in ("clean", "poisoned"))
+    # Of what was measured one after the other, as the machine may be slower at one time than at another.
+    pairs = zip(rates["poisoned"], rates["clean"], strict=True)
+    share = statistics.median(of_poisoned / of_clean for of_poisoned, of_clean in pairs)
     figures.add(
         CASE,
         "throughput with a tenth of the records bad",
         f"at least {LEAST_SHARE:.0%} of clean",
-        f"{poisoned / clean:.0%}: {poisoned:,.0f} beside {clean:,.0f} records/s (medians of {repeats})",
-        reached=poisoned >= LEAST_SHARE * clean,
+        f"{share:.0%}, the median of {repeats} pairs; {poisoned:,.0f} beside {clean:,.0f} records/s, the medians",
+        reached=share >= LEAST_SHARE,
     )
 
 

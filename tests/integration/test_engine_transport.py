@@ -106,6 +106,23 @@ async def test_a_backlog_comes_in_few_batches_in_order(running: Running) -> None
     await running.until_committed(0, 5000)
 
 
+async def test_finished_batches_leave_nothing_behind(settings: WorkerSettings, tmp_path: Path) -> None:
+    """Else memory grows with every batch."""
+    await create_topic(settings.kafka, settings.readings_topic, 2)
+    running = Running(settings, tmp_path, broker_max_poll_records=10)
+    await produce(settings.kafka, settings.readings_topic, [b"x"] * 1000, partition=0)
+    running.add_agent("one")
+    await running.start()
+    try:
+        await running.until_committed(0, 1000)
+        consumer = running.app.consumer
+        assert not consumer._unacked_messages
+        assert not any([*consumer._acked.values(), *consumer._acked_index.values(), *consumer._gap.values()])
+        assert not any([*consumer._in_flight.values(), consumer._committable])
+    finally:
+        await running.app.stop()
+
+
 async def test_a_batch_is_bounded_in_records(settings: WorkerSettings, tmp_path: Path) -> None:
     await create_topic(settings.kafka, settings.readings_topic, 2)
     running = Running(settings, tmp_path, broker_max_poll_records=100)
