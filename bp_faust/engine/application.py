@@ -21,7 +21,7 @@ from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_o
 from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_broker
 from .data_directory import lock_data_directory
 from .disk import require_space
-from .errors import WatchdogError
+from .errors import StateError, WatchdogError
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
 from .transactions import Transactions
