@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 from aiohttp import ClientError, ClientTimeout
 from faust.app.router import Router
 from faust.exceptions import SameNode
+from faust.types import TP
 from faust.web.drivers.aiohttp import Web
 from faust.web.exceptions import ServiceUnavailable
 from yarl import URL
+
+from .partitioner import partition_of
 
 #: How long another worker may take to answer, in seconds.
 _PEER_SECONDS = 15.0
@@ -30,6 +33,16 @@ class OwnPagesWeb(Web):
 
 class PeerRouter(Router):
     """Pass on a request's body too, for which Faust's own router leaves the other worker waiting, and its origin."""
+
+    def key_store(self, table_name: str, key: str) -> URL:
+        """Return the address of the worker that has a key.
+
+        Raises KeyError where nobody has it now. Faust asks its producer for the partition, which knows those of the
+        topics alone that it has sent to.
+        """
+        topic = self._get_table_topic(self._get_table(table_name))
+        assignor: Any = self._assignor
+        return URL(assignor._tps_url[TP(topic, partition_of(key, self.app.conf.topic_partitions))])
 
     async def _route_req(self, dest_url: URL, web: Web, request: Any) -> Any:
         host, port = self._urlident(dest_url)
