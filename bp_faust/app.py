@@ -32,6 +32,7 @@ app: App = App(
             "change_views",
             "fhir_views",
             "commands",
+            "sending_commands",
             "dead_letter_commands",
             "patient_commands",
             "backtest_commands",
@@ -45,6 +46,8 @@ app: App = App(
     told_errors=(SearchError, UnknownVersionError),
     # What is too large, brokers say.
     producer_max_request_size=64 << 20,
+    # Eleven simulated readings would fill a batch of 16 kB, and then wait for the broker's answer.
+    producer_max_batch_size=1 << 20,
     **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},
     broker=FAUST_SETTINGS["BROKER_URL"][0],
     broker_credentials=read_broker_credentials(settings),

@@ -19,6 +19,8 @@ from bp_faust.fhir.options import UnitPolicy, Validation
 from bp_faust.models import MeasurementSetting
 from bp_faust.pseudonyms import SHORTEST_KEY
 from bp_faust.secret_files import SecretFileError, SecretFiles, is_secret
+from bp_faust.simulation import Scenario, ScenarioError
+from bp_faust.simulation.scenarios import find_scenario
 
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
 #: reads these, and all its other settings, with the same prefix.
@@ -153,6 +155,11 @@ class Settings(BaseSettings):
     simulation_seed: int = Field(
         2026, description="What the simulated patients are drawn from: the same seed, the same patients."
     )
+    simulation_scenario: str = Field(
+        "clinic",
+        description="What happens to the simulated patients: `clinic`, `quiet-ward`, `treatment`, `ward-crisis`, or "
+        "the path of a scenario file.",
+    )
     unit_policy: UnitPolicy = Field(
         "assume-mmHg", description="What to do with a value that names no unit: `assume-mmHg` or `refuse`."
     )
@@ -281,6 +288,14 @@ def read_judges(settings: Settings) -> Judges:
     try:
         return settings.judges()
     except PolicyError as exc:
+        raise SystemExit(f"Error: {exc}") from exc
+
+
+def read_scenario(settings: Settings) -> Scenario:
+    """Return what is simulated; end the program with a line that says what is wrong with a scenario."""
+    try:
+        return find_scenario(settings.simulation_scenario)
+    except ScenarioError as exc:
         raise SystemExit(f"Error: {exc}") from exc
 
 

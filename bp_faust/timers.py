@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from datetime import datetime, timezone
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from bp_faust.app import app, settings
+from bp_faust.settings import read_scenario
 from bp_faust.signals import SIGNAL_KEY, Clock, signals
-from bp_faust.simulation import Population
+from bp_faust.simulation import Simulation
+from bp_faust.simulation.pace import Pace
 from bp_faust.topics import patient_readings, readings
+
+#: In seconds; where readings are due more often, several are sent at a time.
+_SHORTEST_TICK = 0.1
+#: So that the worker's own work gets its turns.
+_SENT_AT_A_TIME = 500
 
 
 @app.timer(settings.clock_interval, on_leader=True, name="clock")
@@ -22,10 +31,21 @@ async def clock() -> None:
 
 
 if settings.simulation_interval:
-    _population = Population(settings.simulation_seed, settings.simulation_patients)
+    _zone = ZoneInfo(settings.default_time_zone)
+    _simulation = Simulation(
+        read_scenario(settings),
+        settings.simulation_seed,
+        settings.simulation_patients,
+        datetime.fromtimestamp(time.time(), _zone).date(),
+    )
+    _pace = Pace(settings.simulation_interval)
 
-    @app.timer(settings.simulation_interval, on_leader=True, name="simulate")
+    @app.timer(max(settings.simulation_interval, _SHORTEST_TICK), on_leader=True, name="simulate")
     async def simulate() -> None:
-        """Send one simulated reading."""
-        envelope = _population.reading(datetime.fromtimestamp(time.time(), timezone.utc))
-        await (await readings.send(value=orjson.dumps(envelope)))
+        """Send the simulated readings that are due."""
+        due = [datetime.fromtimestamp(at, _zone) for at in _pace.due(time.time())]
+        for start in range(0, len(due), _SENT_AT_A_TIME):
+            values = [orjson.dumps(_simulation.message(at)) for at in due[start : start + _SENT_AT_A_TIME]]
+            # One after the other, each would wait for some turns of the event loop, within Faust.
+            sent = await asyncio.gather(*(readings.send(value=value) for value in values))
+            await asyncio.gather(*sent)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
-import yaml
 
 from bp_faust.models import Direction, Grade, MeasurementSetting
+from bp_faust.yaml_files import Place, read_yaml
 
 Severity = Literal["none", "mild", "moderate", "severe"]
 AlertRule = Literal["at-once", "confirmed", "never"]
@@ -29,10 +29,6 @@ _ALERT_RULES: dict[str, AlertRule] = {
 }
 
 _BOUND = re.compile(r"(<=|>=|<|>)(\d+(?:\.\d+)?)")
-
-#: Where in a file msgspec found something wrong, as ``$.categories[1].when``.
-_PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
-_PATH_STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\[\.\.\.\]")
 
 
 class PolicyError(ValueError):
@@ -189,23 +185,7 @@ _ADULT_AGE = 40
 
 def read_policy(text: str, name: str) -> Policy:
     """Return the policy of a YAML file's text; raise PolicyError with the file's name and the line."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        line = mark.line + 1 if mark else 1
-        raise PolicyError(f"{name}, line {line}: {exc.problem or exc.context}.") from exc
-    except yaml.YAMLError as exc:
-        raise PolicyError(f"{name}: {exc}.") from exc
-    try:
-        policy = msgspec.convert(content, Policy, dec_hook=_decode, strict=True)
-    except msgspec.ValidationError as exc:
-        what, path = _what_and_path(exc)
-        raise PolicyError(f"{name}, line {_line(root, path)}: {what}.") from exc
-    for path, what in _contradictions(policy):
-        raise PolicyError(f"{name}, line {_line(root, path)}: {what}.")
-    return policy
+    return read_yaml(text, name, Policy, decode=_decode, contradictions=_contradictions, error=PolicyError)
 
 
 def _decode(wanted: type, found: object) -> object:
@@ -214,32 +194,7 @@ def _decode(wanted: type, found: object) -> object:
     raise ValueError(f"{found!r} is no interval; write bounds such as `>=130 <140`")
 
 
-def _what_and_path(exc: msgspec.ValidationError) -> tuple[str, list[str | int]]:
-    found = _PATH.match(str(exc))
-    assert found is not None
-    steps = _PATH_STEP.findall(found["path"] or "")
-    return found["what"].rstrip("."), [int(index) if index else name for name, index in steps if name or index]
-
-
-def _line(root: yaml.Node | None, path: Iterable[str | int]) -> int:
-    """Return the line of the deepest node along a path that there is."""
-    node = root
-    line = 1 if node is None else node.start_mark.line + 1
-    for step in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == step), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _contradictions(policy: Policy) -> Iterable[tuple[list[str | int], str]]:
+def _contradictions(policy: Policy) -> Iterable[tuple[Place, str]]:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", policy.id):
         yield ["id"], f"The id {policy.id!r} is not made of small letters, digits, dots and hyphens"
     if not policy.categories:

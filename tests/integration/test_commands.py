@@ -6,12 +6,16 @@ import gzip
 import json
 import subprocess
 import sys
+from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import orjson
 import pytest
 
 from bp_faust.fhir.resources import validate
+from bp_faust.simulation import Simulation
+from bp_faust.simulation.scenarios import find_scenario
 from tests.kafka_client import read_all
 from tests.worker_process import WorkerSettings, free_port
 
@@ -95,6 +99,30 @@ async def test_produce_sends_simulated_readings_quietly_when_piped(settings: Wor
     assert len(await read_all(settings.kafka, settings.readings_topic)) == 25
 
 
+async def test_produce_sends_the_same_history_from_the_same_seed(settings: WorkerSettings) -> None:
+    options = ["--scenario", "ward-crisis", "--from", "2026-11-01", "--days", "2", "--seed", "7"]
+    for _ in range(2):
+        told = settings.faust("produce", *options)
+        assert told.returncode == 0, told.stderr
+    values = Counter(record.value for record in await read_all(settings.kafka, settings.readings_topic))
+    assert len(values) > 20 * 2 * 6
+    assert set(values.values()) == {2}
+    times = [orjson.loads(value)["observation"]["effectiveDateTime"] for value in values]
+    assert min(times) >= "2026-11-01T00:00:00+00:00"
+    assert max(times) < "2026-11-03"
+
+
+async def test_a_history_is_of_the_workers_patients_at_times_of_their_zone(settings: WorkerSettings) -> None:
+    environment = {"BP_FAUST_DEFAULT_TIME_ZONE": "Africa/Nairobi", "BP_FAUST_SIMULATION_PATIENTS": "3"}
+    told = settings.faust("produce", "--scenario", "treatment", "--from", "2026-11-01", "--count", "9", **environment)
+    assert told.returncode == 0, told.stderr
+    envelopes = [orjson.loads(record.value) for record in await read_all(settings.kafka, settings.readings_topic)]
+    assert len(envelopes) == 9
+    people = {person.identity for person in Simulation(find_scenario("treatment"), 2026, 3, date(2026, 11, 1)).people}
+    assert {envelope["patient"]["id"] for envelope in envelopes} <= people
+    assert all(envelope["observation"]["effectiveDateTime"].endswith("+03:00") for envelope in envelopes)
+
+
 async def test_produce_sends_each_line_of_a_file(settings: WorkerSettings) -> None:
     lines = [b'{"resourceType": "Observation"}', b"not json", b'{"resourceType": "Bundle"}']
     (settings.directory / "readings.ndjson.gz").write_bytes(gzip.compress(b"\n".join(lines) + b"\n\n"))
@@ -126,7 +154,15 @@ def test_without_a_broker_a_command_says_so_at_once(settings: WorkerSettings, co
 
 @pytest.mark.parametrize(
     "command",
-    [("produce", "--count", "many"), ("produce", "--rate", "-1"), ("stack", "--kafka-port", "x"), ("nonsense",)],
+    [
+        ("produce", "--count", "many"),
+        ("produce", "--rate", "-1"),
+        ("produce", "--days", "3"),
+        ("produce", "--from", "yesterday"),
+        ("produce", "--file", "readings.ndjson", "--scenario", "clinic"),
+        ("stack", "--kafka-port", "x"),
+        ("nonsense",),
+    ],
 )
 def test_wrong_arguments_are_told_with_the_usage(settings: WorkerSettings, command: tuple[str, ...]) -> None:
     told = settings.faust(*command)
@@ -149,6 +185,15 @@ def test_a_wrong_setting_is_named_without_a_stack_trace(settings: WorkerSettings
     assert told.returncode != 0
     assert name in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_scenario_that_is_not_there_is_told_in_one_line(settings: WorkerSettings) -> None:
+    told = settings.faust("produce", "--scenario", "earthquake")
+    assert told.returncode == 1
+    assert_one_line(told.stderr, "earthquake")
+    told = settings.faust("worker", BP_FAUST_SIMULATION_INTERVAL="1", BP_FAUST_SIMULATION_SCENARIO="earthquake")
+    assert told.returncode == 1
+    assert_one_line(told.stderr, "earthquake")
 
 
 def assert_one_line(told: str, part: str) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "bp_faust"
-PURE = ["fhir", "clinical", "simulation.py", "models.py", "pseudonyms.py"]
+PURE = ["fhir", "clinical", "simulation", "models.py", "pseudonyms.py", "yaml_files.py"]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}
 CHANCE_AND_CLOCK = {"random", "secrets", "time"}
+CLOCK = {"now", "utcnow", "today"}
 CHANCE_IN_UUID = {"uuid.uuid1", "uuid.uuid4"}
 FAUST_SIDE = {
     "agents",
@@ -21,6 +22,7 @@ FAUST_SIDE = {
     "fhir_views",
     "change_views",
     "commands",
+    "sending_commands",
     "dead_letter_commands",
     "patient_commands",
     "backtest_commands",
@@ -49,24 +51,42 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", modules(*PURE), ids=str)
-def test_the_pure_parts_import_no_edge(path: Path) -> None:
-    assert not {name.partition(".")[0] for name in imported(path)} & EDGES
-    ours = {name.split(".")[1] for name in imported(path) if name.startswith("bp_faust.")}
-    assert ours <= {"fhir", "clinical", "simulation", "models"}
-
-
-@pytest.mark.parametrize("path", modules("fhir", "clinical", "models.py", "pseudonyms.py"), ids=str)
-def test_the_pure_parts_read_no_clock_and_roll_no_dice(path: Path) -> None:
-    names = imported(path)
-    assert not {name.partition(".")[0] for name in names} & CHANCE_AND_CLOCK
-    assert not names & CHANCE_IN_UUID
-    calls = {
+def calls(path: Path) -> set[str]:
+    """Return the names of the methods that a module calls."""
+    return {
         node.func.attr
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    assert not calls & {"now", "utcnow", "today"}
+
+
+@pytest.mark.parametrize("path", modules(*PURE), ids=str)
+def test_the_pure_parts_import_no_edge(path: Path) -> None:
+    assert not {name.partition(".")[0] for name in imported(path)} & EDGES
+    ours = {name.split(".")[1] for name in imported(path) if name.startswith("bp_faust.")}
+    assert ours <= {"fhir", "clinical", "simulation", "models", "yaml_files"}
+
+
+@pytest.mark.parametrize("path", modules("fhir", "clinical", "models.py", "pseudonyms.py", "yaml_files.py"), ids=str)
+def test_the_pure_parts_read_no_clock_and_roll_no_dice(path: Path) -> None:
+    names = imported(path)
+    assert not {name.partition(".")[0] for name in names} & CHANCE_AND_CLOCK
+    assert not names & CHANCE_IN_UUID
+    assert not calls(path) & CLOCK
+
+
+@pytest.mark.parametrize("path", modules("simulation"), ids=str)
+def test_the_simulation_reads_no_clock_and_rolls_only_dice_that_a_seed_made(path: Path) -> None:
+    names = imported(path)
+    assert {name for name in names if name.partition(".")[0] in CHANCE_AND_CLOCK} <= {"random", "random.Random"}
+    assert not names & CHANCE_IN_UUID
+    assert not calls(path) & CLOCK
+    unseeded = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Random" and not node.args
+    ]
+    assert not unseeded
 
 
 @pytest.mark.parametrize("name", sorted(FAUST_SIDE))

@@ -1,175 +1,273 @@
-"""Simulated patients follow from a seed, look real, and cannot be taken for people."""
+"""A simulation repeats itself, whoever else is in it, and gives a present and a history that look real."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bp_faust.clinical.policies import POLICIES
 from bp_faust.clinical.policy import Judge
-from bp_faust.fhir.resources import validate
-from bp_faust.simulation import SURVEY_MEANS, Population, Pressure
-
-MAY = datetime(2026, 5, 1, tzinfo=timezone.utc)
+from bp_faust.simulation.pace import Pace
+from bp_faust.simulation.scenario import Crisis, Errors, Measuring, Scenario, TimeOfDay, Who
+from tests.simulated import ERRORS, MAY, SHIPPED, a_day, mmhg, moments, scenarios, seeds, simulation, sizes
 
 SEED = Judge(POLICIES["seed"])
-
-seeds = st.integers(-(2**63), 2**63)
-sizes = st.integers(1, 30)
-zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-moments = st.datetimes(datetime(2006, 1, 1), datetime(2100, 1, 1), timezones=zones)
+FAULTY = Scenario("faulty", "Much goes wrong", errors=ERRORS)
 
 
-def pressures(envelope: dict[str, Any]) -> tuple[int, int]:
-    systolic, diastolic = (part["valueQuantity"]["value"] for part in envelope["observation"]["component"])
-    return systolic, diastolic
+def messages(scenario: Scenario, times: list[datetime], seed: int = 2026, patients: int = 20) -> list[dict[str, Any]]:
+    simulated = simulation(scenario, seed, patients, times[0])
+    return [simulated.message(at) for at in times]
 
 
-def run(seed: int, patients: int, times: list[datetime]) -> list[dict[str, Any]]:
-    population = Population(seed, patients)
-    return [population.reading(at) for at in times]
+def history(scenario: Scenario, days: int, seed: int = 2026, patients: int = 5, start: datetime = MAY) -> list[bytes]:
+    simulated = simulation(scenario, seed, patients, start)
+    end = start + timedelta(days=days)
+    return [orjson.dumps([version.at, version.message]) for version in simulated.history(start, end)]
 
 
-def a_day(count: int, start: datetime = MAY) -> list[datetime]:
-    return [start + timedelta(days=1) * number / count for number in range(count)]
+def of_patient(message: dict[str, Any]) -> str:
+    return str(message["patient"]["id"])
 
 
 @settings(deadline=None)
-@given(seeds, sizes, st.lists(moments, min_size=1, max_size=5))
-def test_the_same_seed_and_times_give_the_same_readings(seed: int, patients: int, times: list[datetime]) -> None:
-    assert run(seed, patients, times) == run(seed, patients, times)
+@given(scenarios, seeds, sizes, st.lists(moments, min_size=1, max_size=5))
+def test_the_same_seed_and_times_give_the_same_bytes(
+    scenario: Scenario, seed: int, patients: int, times: list[datetime]
+) -> None:
+    first, second = ([orjson.dumps(one) for one in messages(scenario, times, seed, patients)] for _ in range(2))
+    assert first == second
 
 
-@settings(deadline=None)
-@given(seeds, sizes, sizes)
-def test_more_patients_leave_the_first_ones_as_they_are(seed: int, fewer: int, more: int) -> None:
+@settings(deadline=None, max_examples=25)
+@given(scenarios, seeds, sizes, moments)
+def test_the_same_start_gives_the_same_history_to_the_byte(
+    scenario: Scenario, seed: int, patients: int, start: datetime
+) -> None:
+    assert history(scenario, 2, seed, patients, start) == history(scenario, 2, seed, patients, start)
+
+
+@settings(deadline=None, max_examples=25)
+@given(scenarios, seeds, sizes, sizes)
+def test_a_persons_history_does_not_depend_on_how_many_others_there_are(
+    scenario: Scenario, seed: int, fewer: int, more: int
+) -> None:
     fewer, more = sorted([fewer, more])
-    assert Population(seed, more).people[:fewer] == Population(seed, fewer).people
-
-
-def test_another_seed_gives_other_patients() -> None:
-    identities = [{person.identity for person in Population(seed, 50).people} for seed in (1, 2)]
-    assert [len(found) for found in identities] == [50, 50]
-    assert identities[0].isdisjoint(identities[1])
-
-
-@settings(deadline=None, max_examples=50)
-@given(seeds, sizes, moments)
-def test_every_reading_is_fhir_labelled_as_test_data_and_about_its_patient(
-    seed: int, patients: int, at: datetime
-) -> None:
-    envelope = Population(seed, patients).reading(at)
-    patient, observation = envelope["patient"], envelope["observation"]
-    for resource in (patient, observation):
-        validate(resource)
-        assert [label["code"] for label in resource["meta"]["security"]] == ["HTEST"]
-    assert observation["subject"]["reference"] == f"Patient/{patient['id']}"
-    assert datetime.fromisoformat(observation["effectiveDateTime"]) == at
-    assert re.search(r"[+-]\d\d:\d\d$", observation["effectiveDateTime"])
+    alone, together = history(scenario, 3, seed, fewer), history(scenario, 3, seed, more)
+    identities = {person.identity for person in simulation(scenario, seed, fewer).people}
+    assert alone == [one for one in together if of_patient(orjson.loads(one)[1]) in identities]
 
 
 @settings(deadline=None)
-@given(seeds, sizes, st.lists(moments, min_size=1, max_size=30))
-def test_pressures_are_plausible_whole_numbers(seed: int, patients: int, times: list[datetime]) -> None:
-    for envelope in run(seed, patients, times):
-        systolic, diastolic = pressures(envelope)
-        assert isinstance(systolic, int)
-        assert isinstance(diastolic, int)
-        assert 40 <= diastolic < systolic <= 300
-
-
-@settings(deadline=None)
-@given(st.floats(-1000, 1000), st.floats(-1000, 1000), seeds)
-def test_pressures_are_plausible_however_far_a_patient_lies_from_others(
-    systolic: float, diastolic: float, seed: int
-) -> None:
-    population = Population(seed, 1)
-    population.people[0] = replace(population.people[0], offset=Pressure(systolic, diastolic))
-    measured = pressures(population.reading(MAY))
-    assert 40 <= measured[1] < measured[0] <= 300
+@given(seeds, moments)
+def test_a_persons_reading_does_not_depend_on_how_many_others_there_are(seed: int, at: datetime) -> None:
+    found = {of_patient(message): message for message in messages(FAULTY, [at], seed, 1)}
+    for patients in range(2, 6):
+        (message,) = messages(FAULTY, [at], seed, patients)
+        assert found.setdefault(of_patient(message), message) == message
 
 
 def test_observations_have_ids_of_their_own_after_a_restart_too() -> None:
     """A worker that starts again begins with the same seed: its readings are new ones, not the earlier ones again."""
-    before, after = run(2026, 20, a_day(2000)), run(2026, 20, a_day(2000, MAY + timedelta(days=1)))
-    at_once = run(2026, 20, [MAY] * 1000)
-    identities = [envelope["observation"]["id"] for envelope in [*before, *after, *at_once[1:]]]
-    assert len(set(identities)) == len(identities) == 4999
-    assert [pressures(envelope) for envelope in before] != [pressures(envelope) for envelope in after]
+    scenario = Scenario("plain", "Plain")
+    before, after = (messages(scenario, a_day(2000, start)) for start in (MAY, MAY + timedelta(days=1)))
+    assert len({message["observation"]["id"] for message in [*before, *after]}) == 4000
 
 
 def test_readings_come_from_all_patients_so_that_their_counts_grow() -> None:
-    people = {person.identity for person in Population(2026, 20).people}
-    for start in (MAY, MAY + timedelta(days=1)):
-        counts = Counter(envelope["patient"]["id"] for envelope in run(2026, 20, a_day(1000, start)))
-        assert counts.keys() == people
-        assert min(counts.values()) > 20
+    people = {person.identity for person in simulation(SHIPPED["clinic"]).people}
+    counts = Counter(
+        map(of_patient, messages(Scenario("plain", "Plain", people=SHIPPED["clinic"].people), a_day(1000)))
+    )
+    assert counts.keys() == people
+    assert min(counts.values()) > 20
+
+
+def test_what_goes_wrong_is_put_right_while_time_goes_on() -> None:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for message in messages(FAULTY, [MAY + timedelta(seconds=30 * number) for number in range(2000)]):
+        found.setdefault(message["observation"]["id"], []).append(message["observation"])
+    put_right = [both for both in found.values() if len(both) == 2]
+    assert len(put_right) > 200
+    for first, second in put_right:
+        assert (first["meta"]["versionId"], second["meta"]["versionId"]) == ("1", "2")
+    assert max(map(len, found.values())) == 2
+
+
+def test_nobody_is_measured_on_a_missed_day_as_long_as_there_are_others() -> None:
+    scenario = Scenario("missing", "Missing", measure=Measuring(missed_days=0.5))
+    measured = {of_patient(message) for message in messages(scenario, a_day(500), patients=20)}
+    assert 4 < len(measured) < 16
+    assert len(messages(scenario, a_day(50), patients=1)) == 50
 
 
 @pytest.mark.parametrize("seed", [2026, *range(1, 7)])
-@pytest.mark.parametrize("patients", [20, 200])
-def test_some_readings_are_hypertension_and_fewer_are_hypotension(seed: int, patients: int) -> None:
-    found = Counter(SEED.judge(*pressures(envelope)).anomaly_type for envelope in run(seed, patients, a_day(2000)))
-    assert 400 < found["Hypertension"] < 800
-    assert 100 < found["Hypotension"] < 400
-    assert found["Hypotension"] < found["Hypertension"]
+def test_the_default_scenario_shows_hypertension_and_less_hypotension(seed: int) -> None:
+    found = Counter(
+        SEED.judge(*mmhg(message)).anomaly_type
+        for message in messages(SHIPPED["clinic"], a_day(1500), seed, 200)
+        if mmhg(message) != (None, None)
+    )
+    assert 350 < found["Hypertension"] < 700
+    assert 75 < found["Hypotension"] < found["Hypertension"]
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
-def test_twenty_patients_hold_healthy_hypotensive_and_crisis_patients(seed: int) -> None:
-    readings: dict[str, list[tuple[int, int]]] = {}
-    for envelope in run(seed, 20, a_day(4000)):
-        readings.setdefault(envelope["patient"]["id"], []).append(pressures(envelope))
-    shares = [Counter(SEED.judge(*reading).anomaly_type for reading in found) for found in readings.values()]
-    assert sum(share[None] > 0.8 * share.total() for share in shares) >= 4
-    assert any(share["Hypotension"] > 0.5 * share.total() for share in shares)
-    critical = [sum(systolic > 180 or diastolic > 120 for systolic, diastolic in found) for found in readings.values()]
-    assert any(count > 20 for count in critical)
+def test_the_default_scenario_shows_an_anomaly_within_seconds() -> None:
+    for hour in range(24):
+        times = [MAY + timedelta(hours=hour, seconds=second) for second in range(15)]
+        found = [SEED.judge(*mmhg(message)).findings for message in messages(SHIPPED["clinic"], times)]
+        assert any(found)
 
 
-def test_a_normal_patients_mean_is_the_surveys() -> None:
-    population = Population(1, 2000)
-    normal = [person for number, person in enumerate(population.people) if number % 20 == 0]
-    expected = [person.expected(at) for person in normal for at in a_day(24)]
-    survey = [SURVEY_MEANS[person.gender][min((2026 - person.birth_date.year) // 10, 7) - 2] for person in normal]
-    for pressure, tolerance in ((0, 2.5), (1, 2)):
-        means = [sum(pair[pressure] for pair in pairs) / len(pairs) for pairs in (expected, survey)]
-        assert means[0] == pytest.approx(means[1], abs=tolerance)
+def test_the_ward_has_its_crisis_at_15() -> None:
+    ward = SHIPPED["ward-crisis"]
+
+    def severe(hour: int, minute: int) -> float:
+        times = [MAY + timedelta(hours=hour, minutes=minute, seconds=second) for second in range(600)]
+        pressures = [mmhg(message) for message in messages(ward, times, patients=40)]
+        return sum((systolic or 0) > 180 or (diastolic or 0) > 120 for systolic, diastolic in pressures) / len(
+            pressures
+        )
+
+    assert severe(14, 45) < 0.02
+    assert severe(15, 30) > 0.1
+    assert severe(17, 5) < 0.02
 
 
-def test_pressure_is_higher_in_the_afternoon_than_at_night() -> None:
-    for person in Population(1, 20).people:
-        afternoon, night = (person.expected(MAY.replace(hour=hour, minute=30)) for hour in (15, 3))
-        assert afternoon.systolic - night.systolic == pytest.approx(8)
-        assert afternoon.diastolic - night.diastolic == pytest.approx(4)
+def test_treatment_lowers_pressure_in_the_weeks_after_its_first_day() -> None:
+    means = {}
+    for week in (0, 3, 7):
+        start = MAY + timedelta(weeks=week)
+        simulated = simulation(SHIPPED["treatment"], patients=60)
+        untreated = {person.identity for person in simulated.people if person.condition == "untreated"}
+        found = [version.message for version in simulated.history(start, start + timedelta(days=7))]
+        values = [mmhg(message)[0] for message in found if of_patient(message) in untreated]
+        right = [value for value in values if value is not None and value > 60]
+        means[week] = sum(right) / len(right)
+    assert means[0] - means[3] > 5
+    assert means[3] - means[7] > 2
 
 
-def test_the_hour_is_that_of_the_patients_zone() -> None:
-    there = MAY.astimezone(timezone(timedelta(hours=12)))
-    person = Population(1, 1).people[0]
-    assert person.expected(there).systolic > person.expected(MAY).systolic
+@settings(deadline=None, max_examples=50)
+@given(scenarios, seeds, moments, st.integers(1, 5))
+def test_a_history_is_in_order_and_within_its_days(scenario: Scenario, seed: int, start: datetime, days: int) -> None:
+    simulated = simulation(scenario, seed, 4, start)
+    end = start + timedelta(days=days)
+    times = [version.at.timestamp() for version in simulated.history(start, end)]
+    assert all(one <= other for one, other in pairwise(times))
+    assert all(start.timestamp() <= time < end.timestamp() for time in times)
 
 
-def test_patients_are_adults_of_both_sexes_with_names() -> None:
-    people = Population(2026, 200).people
-    assert {person.gender for person in people} == {"female", "male"}
-    assert all(date(1946, 1, 1) <= person.birth_date <= date(2006, 12, 31) for person in people)
-    assert all(person.family and person.given for person in people)
+@settings(deadline=None, max_examples=50)
+@given(seeds, moments)
+def test_in_a_history_what_puts_right_follows_what_it_puts_right(seed: int, start: datetime) -> None:
+    scenario = Scenario("faulty", "Faulty", errors=ERRORS, measure=Measuring(at=(TimeOfDay(0), TimeOfDay(1439))))
+    seen: set[str] = set()
+    for version in simulation(scenario, seed, 3, start).history(start, start + timedelta(days=3)):
+        observation = version.message["observation"]
+        assert (observation["meta"]["versionId"] == "2") == (observation["id"] in seen)
+        seen.add(observation["id"])
+
+
+def test_nobody_is_measured_twice_at_a_time_because_of_two_days() -> None:
+    measure = Measuring(at=(TimeOfDay(0), TimeOfDay(1439)), within_minutes=1)
+    simulated = simulation(Scenario("midnight", "Midnight", measure=measure), patients=20)
+    times = [(of_patient(one.message), one.at) for one in simulated.history(MAY, MAY + timedelta(days=20))]
+    assert len(set(times)) == len(times) < 20 * 20 * 2
+
+
+def test_a_history_that_is_asked_for_in_pieces_is_the_same() -> None:
+    scenario = Scenario("plain", "Plain", measure=Measuring(within_minutes=360))
+    simulated = simulation(scenario, patients=3)
+    middle, end = MAY + timedelta(days=2, hours=3), MAY + timedelta(days=4)
+    whole = list(simulated.history(MAY, end))
+    assert [*simulated.history(MAY, middle), *simulated.history(middle, end)] == whole
+
+
+def test_people_are_measured_at_their_times_but_not_on_missed_days() -> None:
+    measure = Measuring(at=(TimeOfDay(480), TimeOfDay(1200)), within_minutes=30, missed_days=0.2)
+    paris = ZoneInfo("Europe/Paris")
+    start = datetime(2026, 3, 1, tzinfo=paris)  # the clocks change on the 29th
+    simulated = simulation(Scenario("home", "Home", measure=measure), patients=20, start=start)
+    times = [version.at for version in simulated.history(start, start + timedelta(days=50))]
+    assert all(abs(at.hour * 60 + at.minute - 480) <= 30 or abs(at.hour * 60 + at.minute - 1200) <= 30 for at in times)
+    assert 0.75 < len(times) / (20 * 50 * 2) < 0.85
+
+
+def test_people_come_every_so_many_days_on_days_of_their_own() -> None:
+    scenario = Scenario("weekly", "Weekly", measure=Measuring(at=(TimeOfDay(600),), every_days=7))
+    found: dict[str, list[datetime]] = {}
+    for version in simulation(scenario, patients=30).history(MAY, MAY + timedelta(days=28)):
+        found.setdefault(of_patient(version.message), []).append(version.at)
+    assert {len(times) for times in found.values()} == {4}
+    assert {(later.date() - sooner.date()).days for times in found.values() for sooner, later in pairwise(times)} == {7}
+    assert len({times[0].date() for times in found.values()}) == 7
+
+
+def test_in_a_crisis_those_concerned_are_measured_more_often() -> None:
+    crisis = Crisis(TimeOfDay(900), 60, 70, 40, who=Who(patients=(1,)), measure_every_minutes=10)
+    scenario = Scenario("crisis", "Crisis", measure=Measuring(at=(TimeOfDay(600),)), crises=(crisis,))
+    simulated = simulation(scenario, patients=2)
+    counts = Counter(of_patient(version.message) for version in simulated.history(MAY, MAY + timedelta(days=1)))
+    assert counts == {simulated.people[0].identity: 7, simulated.people[1].identity: 1}
+
+
+def test_the_scenarios_first_day_goes_before_the_day_on_which_it_is_started() -> None:
+    begun = Scenario("begun", "Begun", first_day=MAY.date())
+    assert simulation(begun, start=MAY + timedelta(days=9)).first_day == MAY.date()
+
+
+def test_an_hour_that_the_clocks_leave_out_has_no_reading() -> None:
+    scenario = Scenario("night", "Night", measure=Measuring(at=(TimeOfDay(150),), within_minutes=0))
+    paris = ZoneInfo("Europe/Paris")
+    start = datetime(2026, 3, 29, tzinfo=paris)
+    (version,) = simulation(scenario, patients=1, start=start).history(start, start + timedelta(days=1))
+    assert version.message["observation"]["effectiveDateTime"] == "2026-03-29T03:30:00+02:00"
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        Population(1, 1).reading(datetime(2026, 5, 1))
+        simulation(FAULTY).message(datetime(2026, 5, 1))
+    with pytest.raises(ValueError, match="time zone"):
+        simulation(FAULTY).history(datetime(2026, 5, 1), MAY)
 
 
-@pytest.mark.parametrize("patients", [0, -1])
-def test_a_population_of_nobody_is_refused(patients: int) -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        Population(1, patients)
+@given(st.floats(0.0002, 3), st.lists(st.floats(0.001, 0.9), min_size=1, max_size=30))
+def test_pace_keeps_its_interval_however_late_somebody_looks(interval: float, waits: list[float]) -> None:
+    pace, now, found = Pace(interval), 1e9, []
+    first = pace.due(now)
+    assert first == [now]
+    for wait in waits:
+        now += wait
+        due = pace.due(now)
+        assert all(now - wait - interval <= time <= now for time in due)
+        found += due
+    assert all(later - sooner == pytest.approx(interval, abs=1e-5) for sooner, later in pairwise([*first, *found]))
+    assert len(found) == pytest.approx((now - 1e9) / interval, abs=1.01)
+
+
+def test_pace_makes_up_for_a_second_only() -> None:
+    pace = Pace(0.5)
+    pace.due(1e9)
+    assert pace.due(1e9 + 3600) == [1e9 + 3599, 1e9 + 3599.5, 1e9 + 3600]
+
+
+def test_pace_begins_anew_where_the_clock_is_set_back() -> None:
+    pace = Pace(0.5)
+    pace.due(1e9)
+    assert pace.due(1e9 - 3600) == [1e9 - 3600]
+    assert pace.due(1e9 - 3599.5) == [1e9 - 3599.5]
+
+
+def test_no_errors_are_simulated_where_the_scenario_has_none() -> None:
+    assert Errors() == Scenario("plain", "Plain").errors
+    found = takewhile(lambda message: None not in mmhg(message), messages(Scenario("plain", "Plain"), a_day(500)))
+    assert len(list(found)) == 500
