@@ -15,7 +15,7 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest $(TESTS)
 
 chaos: .venv/installed-test
-	$(BIN)/python -m pytest tests/chaos --full $(ARGS)
+	$(BIN)/python -m pytest tests/chaos --full --capture=no $(ARGS)
 
 # For example: make bench ARGS='throughput --records 50000'
 bench: .venv/installed-bench

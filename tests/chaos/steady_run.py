@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.dataset import Dataset
 from tests.chaos.memory import MB, MemoryWatch
+from tests.pipeline import eventually
 from tests.worker_process import WorkerProcess, WorkerSettings
 
 #: Readings a second, and of how many patients.
@@ -32,6 +33,9 @@ _REPOSITORY = Path(__file__).parents[2]
 #: How often memory is looked at, and how often is said how far it is, in seconds.
 _LOOK_SECONDS = 1.0
 _SAY_SECONDS = 300.0
+
+#: What starting and stopping may take, in seconds.
+_OTHER_SECONDS = 180.0
 
 
 class SteadyRun:
@@ -92,9 +96,10 @@ class SteadyRun:
         told, _ = self._feeder.communicate(timeout=60)
         return int(told)
 
-    def wait(self) -> Dataset:
+    async def wait(self) -> Dataset:
         """Wait until the time is over; return what was sent. Raise what went wrong."""
-        self._thread.join()
+        # Not joined, which would hold up Ctrl-C.
+        await eventually(lambda: not self._thread.is_alive(), self.seconds + _OTHER_SECONDS)
         if self._error is not None:
             raise AssertionError(f"The steady run failed: {self._error}") from self._error
         return Dataset(self._sent, PATIENTS, self.seed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tests.chaos.figures import Figures
 from tests.chaos.memory import MB
 from tests.chaos.steady_run import END, PATIENTS, RATE, WARM, SteadyRun
@@ -15,7 +13,7 @@ GROWTH = 0.05
 
 
 async def test_memory_does_not_grow_at_a_steady_rate(steady_run: SteadyRun, figures: Figures) -> None:
-    dataset = await asyncio.to_thread(steady_run.wait)
+    dataset = await steady_run.wait()
     await wait_until_drained(steady_run.settings)
     warm, end = steady_run.resident(WARM), steady_run.resident(END)
     growth = end / warm - 1
