@@ -10,6 +10,7 @@ FROM python:3.13-slim
 COPY --from=build /install /usr/local
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin worker \
     && install --directory --owner=worker --group=worker /data
+# Others reach what listens in a container, so the worker starts with a BP_FAUST_WEB_TOKEN only.
 # HOME: nothing is to be written outside /data and /tmp, so that the root file system may be read-only.
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -7,10 +7,16 @@ from bp_faust.encoding import UnknownVersionError
 from bp_faust.engine.application import App
 from bp_faust.search.errors import SearchError
 from bp_faust.settings import FAUST_SETTINGS, read_settings
+from bp_faust.web_access import web_guard
 
 settings = read_settings()
 
-app = App(
+
+def _own_name() -> str | None:
+    return app.conf.canonical_url.host
+
+
+app: App = App(
     settings.app_id,
     env_prefix="BP_FAUST",
     datadir=settings.datadir.absolute(),
@@ -22,6 +28,7 @@ app = App(
             "alert_agents",
             "timers",
             "views",
+            "page_views",
             "change_views",
             "fhir_views",
             "commands",
@@ -31,18 +38,16 @@ app = App(
             "backtest_commands",
         )
     ],
-    web_application_options={"client_max_size": settings.record_max_bytes},
+    web_application_options={
+        "client_max_size": settings.record_max_bytes,
+        "middlewares": [web_guard(settings, _own_name)],
+    },
     # Their texts were written for operators; others may hold what records hold.
     told_errors=(SearchError, UnknownVersionError),
     # What is too large, brokers say.
     producer_max_request_size=64 << 20,
     # Eleven simulated readings would fill a batch of 16 kB, and then wait for the broker's answer.
     producer_max_batch_size=1 << 20,
-    # Faust's own pages show every table's keys and values to whoever asks.
-    web_tables_enabled=False,
-    web_stats_enabled=False,
-    web_graph_enabled=False,
-    web_router_enabled=False,
     **{name.lower(): default for name, (default, _) in FAUST_SETTINGS.items() if name != "BROKER_URL"},
     broker=FAUST_SETTINGS["BROKER_URL"][0],
     broker_credentials=read_broker_credentials(settings),

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
 import msgspec
-from aiokafka.errors import KafkaError
 from faust.web import Request, Response, View
 from msgspec import Struct
 
 from bp_faust.app import app, settings
+from bp_faust.audit import Action, act, of_request
 from bp_faust.clinical.following import standing_alerts
+from bp_faust.engine.errors import EngineError
 from bp_faust.engine.partitioner import partition_of
+from bp_faust.engine.together import Message
 from bp_faust.models import Acknowledgement
 from bp_faust.patient_settings import PatientSettingsError, read_setting, setting_key
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, Acknowledge, signals
 from bp_faust.tables import patient_key, patient_states, patients
 from bp_faust.topics import patient_readings, patient_settings
-from bp_faust.web_access import has_token
-
-#: How long Kafka may take to have a record, in seconds.
-_KAFKA_SECONDS = 10.0
 
 _LONGEST_TEXT = 1000
 
@@ -38,22 +35,9 @@ class _Acknowledging(Struct, forbid_unknown_fields=True):
 
 
 class _ChangeView(View):
-    """Ask for the token; be nowhere where none is set."""
+    """Do what was asked together with its audit record."""
 
-    async def dispatch(self, request: Any) -> Any:
-        """Ask for the token, then handle the request."""
-        token = settings.secret("web_token")
-        if token is None:
-            return self.error(404, "Nothing can be changed here: BP_FAUST_WEB_TOKEN is not set.")
-        if not has_token(request, token):
-            return self.json(
-                {"error": "Send the header Authorization: Bearer with the token of this worker."},
-                status=401,
-                headers={"WWW-Authenticate": 'Bearer realm="bp_faust"'},
-            )
-        return await super().dispatch(request)
-
-    async def _set(self, key: bytes, value: bytes | None) -> Response:
+    async def _set(self, request: Request, key: bytes, value: bytes | None) -> Response:
         """Keep a setting, once it is one; answer when Kafka has it."""
         try:
             found = read_setting(key, value, 0).settings
@@ -63,18 +47,18 @@ class _ChangeView(View):
             return self.error(
                 422, f"There is no policy {found.policy!r} here: name one of {', '.join(sorted(_policies))}."
             )
-        return await self._answer(patient_settings.send(key=key, value=value), msgspec.to_builtins(found))
+        action = Action("set" if found is not None else "remove", key.decode(), found)
+        message = Message(patient_settings.get_topic_name(), key, value)
+        return await self._act(request, action, message, msgspec.to_builtins(found))
 
-    async def _answer(self, sending: Any, body: Any) -> Response:
+    async def _act(
+        self, request: Request, action: Action, message: Message, body: Any, who: str | None = None
+    ) -> Response:
         try:
-            await asyncio.wait_for(_stored(sending), _KAFKA_SECONDS)
-        except (KafkaError, asyncio.TimeoutError):
-            return self.error(503, "Kafka does not take it now: try again in a minute.")
+            await act(of_request(request, who), action, message)
+        except EngineError as exc:
+            return self.error(503, str(exc))
         return self.json(body)
-
-
-async def _stored(sending: Any) -> None:
-    await (await sending)
 
 
 @app.page("/patients/{patient_id}/settings/", name="patient-settings")
@@ -83,11 +67,11 @@ class PatientSettingsView(_ChangeView):
 
     async def put(self, request: Request, patient_id: str) -> Response:
         """Set all of a patient's settings; what is left out is not set any more."""
-        return await self._set(setting_key(patient_id, None), await request.read())
+        return await self._set(request, setting_key(patient_id, None), await request.read())
 
     async def delete(self, request: Request, patient_id: str) -> Response:
         """Remove a patient's settings."""
-        return await self._set(setting_key(patient_id, None), None)
+        return await self._set(request, setting_key(patient_id, None), None)
 
 
 @app.page("/cohorts/{name}/settings/", name="cohort-settings")
@@ -96,11 +80,11 @@ class CohortSettingsView(_ChangeView):
 
     async def put(self, request: Request, name: str) -> Response:
         """Set all of a cohort's settings; what is left out is not set any more."""
-        return await self._set(setting_key(None, name), await request.read())
+        return await self._set(request, setting_key(None, name), await request.read())
 
     async def delete(self, request: Request, name: str) -> Response:
         """Remove a cohort's settings."""
-        return await self._set(setting_key(None, name), None)
+        return await self._set(request, setting_key(None, name), None)
 
 
 @app.page("/patients/{patient_id}/alerts/{alert_id}/acknowledge/", name="acknowledge")
@@ -122,5 +106,7 @@ class AcknowledgeView(_ChangeView):
         if alert_id not in {alert.alert_id for alert in standing}:
             return self.error(404, "The patient has no such alert, or it is over.")
         signal = Acknowledge(Acknowledgement(patient_id, alert_id, given.who, given.why, time.time()))
-        sending = patient_readings.send(key=SIGNAL_KEY, value=signals.encode(signal), partition=partition)
-        return await self._answer(sending, {"alert_id": alert_id, "acknowledged_by": given.who})
+        action = Action("acknowledge", f"patient/{patient_id}", {"alert_id": alert_id, "why": given.why})
+        message = Message(patient_readings.get_topic_name(), SIGNAL_KEY, signals.encode(signal), partition)
+        answer = {"alert_id": alert_id, "acknowledged_by": given.who}
+        return await self._act(request, action, message, answer, given.who)

@@ -1,4 +1,4 @@
-"""Add the commands generate, stack and demo: an Observation, the servers, everything."""
+"""Add the commands worker, generate, stack and demo: the pipeline, an Observation, the servers, everything."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import orjson
 from faust.cli import option
+from faust.cli.worker import worker as faust_worker
 
-from bp_faust.app import app
+from bp_faust.app import app, settings
 from bp_faust.command import Command, run_told
 from bp_faust.fhir.resources import InvalidResource, observation, validate
 from bp_faust.input_files import InputFileError
@@ -18,6 +19,22 @@ from bp_faust.local.foreground import ended_by_signals
 from bp_faust.local.stack import Stack
 from bp_faust.local.stack import purge as purge_stack
 from bp_faust.local.worker import Worker
+from bp_faust.web_access import is_loopback
+
+
+class worker(faust_worker):
+    """Start worker instance for given app."""
+
+    def as_service(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the app, unless anyone on the network could look into it without a token."""
+        service = super().as_service(*args, **kwargs)
+        conf = app.conf
+        if conf.web_enabled and settings.web_token is None and not is_loopback(conf.web_bind or ""):
+            raise SystemExit(
+                f"Error: the web server is to listen on {conf.web_bind}, where others reach it, and BP_FAUST_WEB_TOKEN "
+                "is not set: set it to 16 characters or more, or BP_FAUST_WEB_BIND to 127.0.0.1."
+            )
+        return service
 
 
 @app.command(
@@ -101,7 +118,7 @@ class demo(Command):
                 "BP_FAUST_ELASTICSEARCH_URL": running.elasticsearch.url,
                 "BP_FAUST_DATADIR": str((folder / "worker").absolute()),
             }
-            worker = Worker(folder, app.conf.web_port, environment)
+            worker = Worker(folder, app.conf.web_port, environment, settings.secret("web_token"))
             try:
                 worker.start()
                 self.say(

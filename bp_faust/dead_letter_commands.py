@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timezone
@@ -18,9 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bp_faust.app import app, settings
+from bp_faust.audit import Action, note, of_command
 from bp_faust.clinical.state import timestamp
 from bp_faust.command import Command
 from bp_faust.dead_letter_topic import Filter, Found, read_letters, replay
+from bp_faust.engine.errors import EngineError
 from bp_faust.fhir import parse
 from bp_faust.fhir.reasons import BY_CODE
 from bp_faust.input_files import InputFileError
@@ -87,7 +90,7 @@ class dlq(Command):
             )
             chosen = _first(letters, limit)
             if action == "replay":
-                told = f"{await replay(app, chosen)} records sent again"
+                told = f"{await _replay(chosen, wanted, limit)} records sent again"
             elif action == "export":
                 told = f"{await self._export(chosen, output)} dead letters written"
             else:
@@ -154,6 +157,21 @@ class dlq(Command):
                 file.write(orjson.dumps({**_described(found), **_content(found)}) + b"\n")
                 written += 1
         return written
+
+
+async def _replay(chosen: AsyncIterator[Found], wanted: Filter, limit: int | None) -> int:
+    """Send letters again and return how many, with an audit record before and one after: they may be very many."""
+    actor, asked = of_command(), {**dataclasses.asdict(wanted), "limit": limit}
+    asked = {name: value for name, value in asked.items() if value}
+    await note(actor, Action("replay", details=asked), "begun")
+    try:
+        count = await replay(app, chosen)
+    except BaseException:
+        with contextlib.suppress(EngineError):
+            await note(actor, Action("replay", details=asked), "failed")
+        raise
+    await note(actor, Action("replay", details={**asked, "records": count}), "done")
+    return count
 
 
 async def _first(letters: AsyncIterator[Found], limit: int | None) -> AsyncIterator[Found]:

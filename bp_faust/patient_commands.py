@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import Any
 
@@ -18,8 +17,10 @@ from rich.table import Table
 from bp_faust import topics
 from bp_faust.alert_history import last_events
 from bp_faust.app import app, settings
+from bp_faust.audit import Action, act, of_command
 from bp_faust.command import Command
 from bp_faust.engine.partitioner import partition_of
+from bp_faust.engine.together import Message
 from bp_faust.input_files import InputFileError
 from bp_faust.models import Acknowledgement, PatientSettings, Thresholds
 from bp_faust.patient_settings import PatientSettingsError, check, read_setting, setting_key
@@ -95,7 +96,8 @@ class patient(Command):
         except PatientSettingsError as exc:
             raise InputFileError(f"{exc}.") from exc
         value = None if after == PatientSettings() else msgspec.json.encode(after)
-        await (await topics.patient_settings.send(key=key, value=value, force=True))
+        done = Action("set" if value is not None else "remove", key.decode(), after if value is not None else None)
+        await act(of_command(), done, Message(topics.patient_settings.get_topic_name(), key, value))
         self.say(f"{key.decode()}: {value.decode() if value is not None else 'nothing is set any more'}")
 
     async def _known(self) -> dict[bytes, PatientSettings]:
@@ -165,7 +167,7 @@ class alerts(Command):
         if action == "acknowledge":
             if alert_id is None or not why:
                 raise click.UsageError("Name the alert, and say why with --why.", self.ctx)
-            await self._acknowledge(alert_id, who or getpass.getuser(), why)
+            await self._acknowledge(alert_id, who, why)
             return
         wanted = status or ("open", "escalated", "acknowledged")
         found = [
@@ -191,7 +193,9 @@ class alerts(Command):
             table.add_row(*row)
         console.print(table if rows else "No alerts.")
 
-    async def _acknowledge(self, alert_id: str, who: str, why: str) -> None:
+    async def _acknowledge(self, alert_id: str, given: str | None, why: str) -> None:
+        actor = of_command(given)
+        who = given or str(actor.user)
         event = (await last_events(app, topics.alerts.get_topic_name())).get(alert_id)
         if event is None:
             raise InputFileError(f"There is no alert {alert_id}: `alerts list` shows those there are.")
@@ -199,9 +203,7 @@ class alerts(Command):
             raise InputFileError(f"The alert {alert_id} is over since {event.timestamp}.")
         signal = Acknowledge(Acknowledgement(event.patient_id, alert_id, who, why, time.time()))
         partition = partition_of(event.patient_id, app.conf.topic_partitions)
-        await (
-            await topics.patient_readings.send(
-                key=SIGNAL_KEY, value=signals.encode(signal), partition=partition, force=True
-            )
-        )
+        done = Action("acknowledge", f"patient/{event.patient_id}", {"alert_id": alert_id, "why": why})
+        message = Message(topics.patient_readings.get_topic_name(), SIGNAL_KEY, signals.encode(signal), partition)
+        await act(actor, done, message)
         self.say(f"{alert_id}: acknowledged by {who}")

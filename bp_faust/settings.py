@@ -30,7 +30,10 @@ FAUST_SETTINGS: dict[str, tuple[Any, str]] = {
         "The Kafka brokers, as `kafka://host:port`; several with `;` between them. No user and password.",
     ),
     "WEB_PORT": (6066, "The port of the page, the views and the metrics."),
-    "WEB_BIND": ("127.0.0.1", "The address on which the web server listens."),
+    "WEB_BIND": (
+        "127.0.0.1",
+        "The address on which the web server listens; any but this machine's own takes `BP_FAUST_WEB_TOKEN`.",
+    ),
     "WEB_HOST": ("127.0.0.1", "The name under which other workers reach this one; must differ between machines."),
     "TOPIC_PARTITIONS": (
         4,
@@ -150,7 +153,7 @@ class Settings(BaseSettings):
     )
     simulation_patients: int = Field(20, ge=1, description="How many simulated patients there are.")
     simulation_seed: int = Field(
-        2026, description="What the simulated patients are drawn from: the same seed, the same patients."
+        2026, description="What the simulated patients are drawn from: the same seed and scenario, the same patients."
     )
     simulation_scenario: str = Field(
         "clinic",
@@ -186,8 +189,13 @@ class Settings(BaseSettings):
     web_token: SecretStr | None = Field(
         None,
         min_length=16,
-        description="The bearer token for what changes things over HTTP: settings of patients, acknowledging alerts. "
-        "Without one nothing can be changed there.",
+        description="The bearer token of the page, the views and the metrics, the same for all workers. Without one "
+        "whoever is on this machine can look, and nobody can change anything over HTTP.",
+    )
+    audit_topic: str = Field(
+        "bp_faust-audit",
+        min_length=1,
+        description="The topic on which is noted who changed settings, acknowledged alerts or replayed dead letters.",
     )
     notify_urls: SecretStr | None = Field(
         None,

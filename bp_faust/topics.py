@@ -26,5 +26,8 @@ patient_settings = app.batched_topic(
     f"{settings.app_id.replace('_', '-')}-patient-settings", config={"cleanup.policy": "compact"}
 )
 
+#: What people did: JSON, keyed by whom it was done to, and kept for ever.
+audit = app.batched_topic(settings.audit_topic, config={"retention.ms": "-1"}, exact=False)
+
 #: What a record of ``patient_readings`` holds: readings of patients of one partition.
 reading_batches: Versioned[list[Reading]] = Versioned(list[Reading])

@@ -1,9 +1,8 @@
-"""Answer for the patients: as JSON, and as a first page."""
+"""Answer for the patients and for this worker."""
 
 from __future__ import annotations
 
 from collections import Counter
-from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -172,15 +171,6 @@ def _standing(partition: int, patient_id: str, state: PatientState) -> list[Aler
     cohort = cohort_of(partition, settings.cohort) if settings is not None and settings.cohort is not None else None
     rules = _judges.rules(settings, cohort)
     return [describe_alert(patient_id, state, alert, rules, _judges) for alert in alerts]
-
-
-@app.page("/", name="page")
-class Page(View):
-    """Show the patients to people."""
-
-    async def get(self, request: Request) -> Response:
-        """Return the page; it asks for ``/patients/`` by itself."""
-        return self.html((resources.files("bp_faust") / "web" / "index.html").read_text("utf-8"))
 
 
 @app.page("/metrics", name="metrics")

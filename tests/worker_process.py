@@ -82,6 +82,11 @@ class WorkerSettings:
         return f"{self.app_id}-fhir"
 
     @property
+    def audit_topic(self) -> str:
+        """Return the name of the audit topic."""
+        return f"{self.app_id}-audit"
+
+    @property
     def patient_settings_topic(self) -> str:
         """Return the name of the topic of patients' settings."""
         return f"{self.app_id}-patient-settings"
@@ -107,6 +112,7 @@ class WorkerSettings:
             "BP_FAUST_ANOMALIES_TOPIC": self.anomalies_topic,
             "BP_FAUST_ALERTS_TOPIC": self.alerts_topic,
             "BP_FAUST_FHIR_TOPIC": self.fhir_topic,
+            "BP_FAUST_AUDIT_TOPIC": self.audit_topic,
             "BP_FAUST_ELASTICSEARCH_ALERTS_INDEX": self.alerts_index,
             "BP_FAUST_SIMULATION_INTERVAL": "0",
             # So that a topic on which nothing happens has nothing new.
@@ -188,7 +194,7 @@ class WorkerProcess:
     def status(self, path: str) -> int | None:
         """Return the HTTP status of a path, None where nobody answers."""
         try:
-            with urllib.request.urlopen(self.url(path), timeout=5) as response:
+            with urllib.request.urlopen(self._request(path), timeout=5) as response:
                 return int(response.status)
         except urllib.error.HTTPError as exc:
             return exc.code
@@ -197,13 +203,18 @@ class WorkerProcess:
 
     def get(self, path: str) -> Any:
         """Return the JSON of a path."""
-        with urllib.request.urlopen(self.url(path), timeout=15) as response:
+        with urllib.request.urlopen(self._request(path), timeout=15) as response:
             return json.load(response)
 
     def text(self, path: str) -> str:
         """Return the text of a path."""
-        with urllib.request.urlopen(self.url(path), timeout=15) as response:
+        with urllib.request.urlopen(self._request(path), timeout=15) as response:
             return str(response.read().decode())
+
+    def _request(self, path: str) -> urllib.request.Request:
+        """Return a request that bears the worker's token, where it has one."""
+        token = self._environment.get("BP_FAUST_WEB_TOKEN")
+        return urllib.request.Request(self.url(path), headers={"Authorization": f"Bearer {token}"} if token else {})
 
     def url(self, path: str) -> str:
         """Return the address of a path."""

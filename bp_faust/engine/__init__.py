@@ -11,5 +11,7 @@ tests against a real broker. What each part overrides, and why:
   the changelog position that they stand for.
 - ``recovery``: tables are brought up to date by reading their changelogs in batches, committed records only, after the
   predecessor was fenced.
+- ``together``: a few records outside any batch, in one transaction of their own.
+- ``web``: none of Faust's own pages is served, and requests reach the worker that has the key with their bodies.
 - ``application``: the App that puts these in Faust's places, the agents' decorators, and the way out of trouble.
 """

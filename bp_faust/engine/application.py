@@ -8,12 +8,11 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import faust
 from faust.exceptions import AlreadyConfiguredWarning
 from faust.types import TP, StreamT, TopicT
-from faust.web.drivers.aiohttp import Web
 from filelock import FileLock
 from mode.utils.logging import get_logger
 from mode.utils.times import Seconds, want_seconds
@@ -28,6 +27,7 @@ from .state import Decoder, StateTable
 from .transactions import Transactions
 from .transport import BatchConsumer, BatchTransport
 from .watchdog import EXIT_STATUS, SILENCE_SECONDS, Watchdog, WatchdogThread
+from .web import OwnPagesWeb, PeerRouter
 from .worker import STOP_SECONDS, BatchWorker, end_process_after
 
 logger = get_logger(__name__)
@@ -44,14 +44,11 @@ _JOINED_BYTES = 1 << 20
 #: Compacted soon, so that rebuilding a table reads little that is outdated.
 _CHANGELOG_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "segment.ms": "600000"}
 
+#: How often the consumer asks where partitions are, in milliseconds: Faust leaves out what it does not know yet.
+_METADATA_MILLISECONDS = 10_000
+
 BatchHandler = Callable[[Batch], Awaitable[None]]
 TransactionHandler = Callable[[Batch, Effects], None]
-
-
-class OpenWeb(Web):
-    """Leave the root page to the application: Faust's own there always says that all is well."""
-
-    production_blueprints: ClassVar[list[Any]] = []
 
 
 class App(faust.App):
@@ -76,10 +73,12 @@ class App(faust.App):
         self._watchdog_thread: WatchdogThread | None = None
         self._data_lock: FileLock | None = None
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
+        kwargs.setdefault("consumer_metadata_max_age_ms", _METADATA_MILLISECONDS)
         super().__init__(
             *args,
             TableManager=ChangelogTableManager,
             Worker=BatchWorker,
+            Router=PeerRouter,
             # We make all topics before Faust starts; it would ask for them again, which takes a right that a user of
             # Kafka need not have for topics that are there.
             topic_allow_declare=False,
@@ -322,8 +321,8 @@ class App(faust.App):
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
 
-    def _new_web(self) -> OpenWeb:
-        return OpenWeb(self)
+    def _new_web(self) -> OwnPagesWeb:
+        return OwnPagesWeb(self)
 
     async def on_stop(self) -> None:
         """End the transactional producers."""

@@ -23,8 +23,11 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
+    retry_if_result,
+    stop_after_delay,
     stop_before_delay,
     wait_exponential,
+    wait_fixed,
     wait_random,
 )
 
@@ -39,6 +42,9 @@ logger = get_logger(__name__)
 #: How long a worker that starts waits for Kafka, in seconds. Then it ends, and its supervisor may start it again:
 #: whoever mistyped the address is not to believe that it works.
 _WAIT_SECONDS = 12.0
+
+#: How long brokers may take to tell of new topics, in seconds.
+_TOLD_SECONDS = 10.0
 
 #: Whose coordinator to ask for, in Kafka's protocol.
 _GROUP, _TRANSACTION = 0, 1
@@ -150,8 +156,25 @@ async def ensure_topics(app: App, wanted: Iterable[WantedTopic]) -> None:
         if new:
             answer = await client.create_topics(new)
             _check_created(app, topics, answer.topic_errors)
+            await _wait_until_told(client, topics)
             # Another worker may have been faster.
             await _check_partitions(app, topics, client, topics)
+
+
+async def _wait_until_told(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
+    """Wait until brokers tell of topics that were made: a consumer that joins before gets none of them."""
+
+    async def untold() -> list[str]:
+        described = await client.describe_topics(sorted(names))
+        return [topic["topic"] for topic in described if topic["error_code"] or not topic["partitions"]]
+
+    # Whoever joins too soon all the same learns of them when it asks for metadata again.
+    await AsyncRetrying(
+        retry=retry_if_result(bool),
+        stop=stop_after_delay(_TOLD_SECONDS),
+        wait=wait_fixed(0.1),
+        retry_error_callback=lambda state: None,
+    )(untold)
 
 
 async def check_rights(app: App, transactional_id: str) -> None:

@@ -17,8 +17,9 @@ class Worker(Server):
 
     name = "Worker"
 
-    def __init__(self, data_dir: Path, port: int, environment: Mapping[str, str]) -> None:
+    def __init__(self, data_dir: Path, port: int, environment: Mapping[str, str], token: str | None = None) -> None:
         super().__init__(data_dir, port)
+        self._token = token
         self.environment = {**os.environ, **environment, "BP_FAUST_WEB_PORT": str(self.port)}
 
     @property
@@ -33,7 +34,10 @@ class Worker(Server):
     def is_ready(self) -> bool:
         """Tell whether the worker is at work."""
         try:
-            with urllib.request.urlopen(f"{self.url}readyz", timeout=3) as response:
+            headers = {"Authorization": f"Bearer {self._token}"} if self._token is not None else {}
+            with urllib.request.urlopen(
+                urllib.request.Request(f"{self.url}readyz", headers=headers), timeout=3
+            ) as response:
                 return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False

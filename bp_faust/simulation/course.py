@@ -28,7 +28,8 @@ class Simulation:
     def __init__(self, scenario: Scenario, seed: int, patients: int, first_day: date) -> None:
         self.scenario = scenario
         self.seed = seed
-        self.people = people(seed, patients, scenario.conditions())
+        # Someone of another scenario is someone else: what is the matter with a person, the scenario says.
+        self.people = people(f"{scenario.id} {seed}", patients, scenario.conditions())
         self.first_day = scenario.first_day or first_day
         #: When a reading is to be put right, in seconds since 1970, whose it is, and when it was made; a heap.
         self._to_put_right: list[tuple[float, int, datetime]] = []

@@ -110,7 +110,7 @@ class Person:
         return mean.plus(OFFSETS[self.condition]).plus(_mean_offset(age), -1).plus(self.offset)
 
 
-def people(seed: int, count: int, conditions: Sequence[Condition] | None) -> list[Person]:
+def people(seed: int | str, count: int, conditions: Sequence[Condition] | None) -> list[Person]:
     """Return so many people, with these conditions in turn, or with as much hypertension as a survey finds.
 
     Raises ``ValueError`` where that is nobody.
@@ -140,7 +140,7 @@ def _prevalence(age: int) -> float:
     return next(share for below, share in _PREVALENCE if age < below)
 
 
-def _person(seed: int, number: int, conditions: Sequence[Condition] | None, names: Any) -> Person:
+def _person(seed: int | str, number: int, conditions: Sequence[Condition] | None, names: Any) -> Person:
     random = Random(f"patient {seed} {number}")
     gender = random.choice(["female", "male"])
     youngest, oldest = (20, 80) if conditions is None else _AGES[conditions[number % len(conditions)]]

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from pydantic import SecretStr
+
+from bp_faust.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -165,6 +168,15 @@ def test_several_workers_can_run_side_by_side() -> None:
     assert not set(range(first, last + 1)) & {
         int(one.split(":")[0]) for name in SEED for one in SERVICES[name]["ports"]
     }
+
+
+def test_the_workers_listen_to_all_with_a_token_and_are_published_to_this_machine() -> None:
+    image = dict(INSTRUCTIONS)
+    assert "BP_FAUST_WEB_BIND=0.0.0.0" in image["ENV"]
+    variable, _, default = _environment("worker")["BP_FAUST_WEB_TOKEN"].strip("${}").partition(":-")
+    assert variable == "BP_FAUST_WEB_TOKEN"
+    Settings(web_token=SecretStr(default))  # long enough to start with
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["worker"]["ports"])
 
 
 def test_the_worker_runs_unprivileged_on_a_read_only_file_system() -> None:

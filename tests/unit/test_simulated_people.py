@@ -169,6 +169,7 @@ def test_a_drug_lowers_154_97_by_9_over_6_half_of_it_within_a_week() -> None:
     assert 164 - treated(Pressure(164, 107), one, 70).systolic == pytest.approx(10.1, abs=0.1)
 
 
+@settings(deadline=None)
 @given(st.floats(60, 250), st.floats(40, 140), st.integers(1, 4), st.floats(0, 1000), st.floats(0, 1000))
 def test_treatment_never_raises_pressure_and_lowers_it_the_more_the_longer(
     systolic: float, diastolic: float, drugs: int, sooner: float, later: float

@@ -191,6 +191,7 @@ def test_the_wrong_patients_reading_is_withdrawn(seed: int) -> None:
     assert reading.status == "entered-in-error"
 
 
+@settings(deadline=None)
 @given(st.integers(60, 290), st.integers(40, 200), st.integers())
 def test_what_is_mistyped_is_the_two_exchanged_or_two_digits(systolic: int, diastolic: int, seed: int) -> None:
     wrong = mistyped((systolic, diastolic), Random(seed))

@@ -1,0 +1,88 @@
+"""Note who did what, in the same transaction as what was done: neither is there without the other."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import datetime, timezone
+from typing import Any, Literal
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from bp_faust.app import app
+from bp_faust.engine.together import Message, send_together
+from bp_faust.topics import audit
+from bp_faust.web_access import ACCESS
+
+
+class Actor(Struct, omit_defaults=True):
+    """Say who acts, as far as that is known, and from where."""
+
+    authenticated_by: Literal["token", "session", "operating system"]
+    #: The worker that was asked, as host:port, or the host on which the command ran.
+    host: str
+    #: What the person says of themselves.
+    who: str | None = None
+    #: The user of the operating system.
+    user: str | None = None
+    session: str | None = None
+    remote: str | None = None
+    #: What the proxy or worker that passed the request on says of where it came from; whoever sends it can make it up.
+    forwarded_for: str | None = None
+
+
+class Action(Struct, omit_defaults=True):
+    """Say what is done, and to whom."""
+
+    action: Literal["set", "remove", "acknowledge", "replay"]
+    #: ``patient/<id>`` or ``cohort/<name>``, as on the topic of settings.
+    subject: str | None = None
+    details: Any = None
+
+
+def of_request(request: Any, who: str | None = None) -> Actor:
+    """Return who acts by a request that was let in."""
+    access = request[ACCESS]
+    forwarded_for = request.headers.get("X-Forwarded-For")
+    return Actor(
+        authenticated_by=access.by,
+        host=app.conf.canonical_url.authority,
+        who=who,
+        session=access.session,
+        remote=request.remote,
+        # A header may hold bytes that are no text.
+        forwarded_for=forwarded_for.encode(errors="replace").decode() if forwarded_for is not None else None,
+    )
+
+
+def of_command(who: str | None = None) -> Actor:
+    """Return who acts by a command."""
+    return Actor(authenticated_by="operating system", host=socket.gethostname(), who=who, user=getpass.getuser())
+
+
+async def act(actor: Actor, action: Action, message: Message) -> None:
+    """Send what an action takes, and its audit record; raise EngineError where Kafka does not take both."""
+    await send_together(app, [audit_message(actor, action, "done"), message])
+
+
+async def note(actor: Actor, action: Action, outcome: str) -> None:
+    """Send an audit record alone, for what is too long for one transaction; raise EngineError as above."""
+    await send_together(app, [audit_message(actor, action, outcome)])
+
+
+def audit_message(actor: Actor, action: Action, outcome: str) -> Message:
+    """Return the audit record of an action at this moment."""
+    record = {
+        "id": str(uuid4()),
+        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        **msgspec.to_builtins(action),
+        "outcome": outcome,
+        **msgspec.to_builtins(actor),
+    }
+    return Message(
+        audit.get_topic_name(),
+        action.subject.encode() if action.subject is not None else None,
+        msgspec.json.encode(record),
+    )

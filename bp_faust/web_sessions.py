@@ -1,0 +1,38 @@
+"""Sign people in to the page: a cookie that any worker with the same token can check, and that is not the token."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta, timezone
+
+from itsdangerous import BadSignature, TimestampSigner
+
+#: The name of the cookie.
+COOKIE = "bp_faust_session"
+
+#: How long a session lasts.
+DURATION = timedelta(hours=12)
+
+
+class Sessions:
+    """Begin sessions and recognise them by their signature, whose key is made of the token: another token ends all."""
+
+    def __init__(self, token: str) -> None:
+        self._signer = TimestampSigner(
+            token, salt="bp_faust session", key_derivation="hmac", digest_method=hashlib.sha256
+        )
+
+    def begin(self) -> tuple[str, str]:
+        """Return a new session's name, which is no secret, and what its cookie holds, which is one."""
+        name = secrets.token_hex(8)
+        return name, self._signer.sign(name).decode()
+
+    def read(self, cookie: str, now: datetime | None = None) -> str | None:
+        """Return the name of the session that a cookie stands for, None where it is not ours or is over."""
+        try:
+            name, begun = self._signer.unsign(cookie.encode("utf-8", "surrogateescape"), return_timestamp=True)
+        except BadSignature:
+            return None
+        # Another worker's clock may be ahead of this one's: what begins in the future is as good.
+        return name.decode() if (now or datetime.now(timezone.utc)) - begun < DURATION else None
