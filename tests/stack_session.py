@@ -26,7 +26,8 @@ class StackSession:
         if self.missing:
             pytest.skip(self.missing)
         try:
-            self._stack = Stack(data_dir)
+            # Each test has topics of its own, thousands of partitions in the end.
+            self._stack = Stack(data_dir, kafka_heap="1g")
             self._stack.start()
         except DownloadError as exc:
             self.missing = str(exc)

@@ -27,7 +27,8 @@ _ZOOKEEPER_PROPERTIES = (
 class Stack:
     """Hold a Kafka broker and an Elasticsearch node whose data lie in one directory.
 
-    Port 0 stands for any free one. With ``zookeeper``, the broker is Kafka 3.9 on ZooKeeper.
+    Port 0 stands for any free one. With ``zookeeper``, the broker is Kafka 3.9 on ZooKeeper. Without it, ``kafka_heap`` is
+    the most memory for its objects: 256 MB do for some hundreds of partitions.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Stack:
         kafka_port: int = 0,
         elasticsearch_port: int = 0,
         zookeeper: bool = False,
+        kafka_heap: str = "256m",
         cache_dir: Path | None = None,
         offline: bool = False,
     ) -> None:
@@ -44,6 +46,7 @@ class Stack:
         self._cache_dir = cache_dir or downloads.default_cache_dir()
         self._offline = offline
         self._zookeeper = zookeeper
+        self._kafka_heap = kafka_heap
         self._ports = kafka_port, elasticsearch_port
         self._lock = FileLock(self.data_dir / "in-use.lock", timeout=0)
         self.kafka: KafkaBroker
@@ -95,7 +98,7 @@ class Stack:
 
     def _broker(self, jars: list[Path], port: int) -> KafkaBroker:
         if not self._zookeeper:
-            return KafkaBroker(self.data_dir / "kafka", jars, port)
+            return KafkaBroker(self.data_dir / "kafka", jars, port, heap=self._kafka_heap)
         properties = next(path for path in _ZOOKEEPER_PROPERTIES if path.is_file())
         zookeeper = Zookeeper(self.data_dir / "zookeeper", jars, properties)
         return KafkaBrokerWithZookeeper(self.data_dir / "kafka-zookeeper", jars, zookeeper, port)

@@ -16,8 +16,11 @@ from tests.worker_process import WorkerProcess, WorkerSettings, wait_for
 NOTICED_SECONDS = 10.0
 ENDED_SECONDS = 90.0
 
+#: How long a worker may take to become ready, in seconds: the broker has the topics of all of them to lead.
+READY_SECONDS = 240.0
+
 #: How many workers are wounded side by side.
-SIDE_BY_SIDE = 6
+SIDE_BY_SIDE = 8
 
 REPEATS = 2
 
@@ -108,7 +111,7 @@ def _wound(settings: WorkerSettings, wound: str) -> Outcome:
         ["-A", "tests.chaos.wounded"],
     )
     try:
-        worker.wait_until_ready()
+        worker.wait_until_ready(READY_SECONDS)
         wait_for(lambda: worker.get("/patients/")["patients"], 60, "a first reading")
         file.write_text(wound)
         started = time.monotonic()
