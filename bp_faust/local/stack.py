@@ -27,8 +27,8 @@ _ZOOKEEPER_PROPERTIES = (
 class Stack:
     """Hold a Kafka broker and an Elasticsearch node whose data lie in one directory.
 
-    Port 0 stands for any free one. With ``zookeeper``, the broker is Kafka 3.9 on ZooKeeper. Without it, ``kafka_heap`` is
-    the most memory for its objects: 256 MB do for some hundreds of partitions.
+    Port 0 stands for any free one. With ``zookeeper``, the broker is Kafka 3.9 on ZooKeeper. ``kafka_heap`` is
+    for the broker without ZooKeeper, whose 256 MB do for some hundreds of partitions.
     """
 
     def __init__(
