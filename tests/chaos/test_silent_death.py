@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 from tests.chaos.figures import Figures
 from tests.worker_process import WorkerProcess, WorkerSettings, wait_for
 
@@ -71,16 +69,26 @@ async def test_no_part_of_a_worker_dies_silently(
     wounds = WOUNDS * REPEATS if full else SHORT
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
 
-    async def one(number: int, wound: str) -> Outcome:
+    undetected = []
+
+    async def one(number: int, wound: str) -> Outcome | None:
         async with slots:
             directory = tmp_path / str(number)
             directory.mkdir()
             settings = WorkerSettings.unique(kafka, elasticsearch_url, directory)
-            outcome = await asyncio.to_thread(_wound, settings, wound)
+            try:
+                outcome = await asyncio.to_thread(_wound, settings, wound)
+            except AssertionError as exc:
+                # One that fails must not hide what the others show.
+                figures.say(f"{wound}: {str(exc).splitlines()[0]}")
+                undetected.append(str(exc))
+                return None
             figures.say(f"{wound}: not ready after {outcome.noticed:.1f} s, ended after {outcome.ended:.1f} s")
             return outcome
 
-    outcomes = await asyncio.gather(*(one(number, wound) for number, wound in enumerate(wounds)))
+    found = await asyncio.gather(*(one(number, wound) for number, wound in enumerate(wounds)))
+    outcomes = [outcome for outcome in found if outcome is not None]
+    assert outcomes, undetected[0]
     noticed = sum(outcome.noticed <= NOTICED_SECONDS for outcome in outcomes)
     ended = sum(outcome.ended <= ENDED_SECONDS and outcome.status != 0 for outcome in outcomes)
     figures.add(
@@ -97,6 +105,7 @@ async def test_no_part_of_a_worker_dies_silently(
         f"{ended} of {len(wounds)}, the slowest after {max(outcome.ended for outcome in outcomes):.1f} s",
         reached=ended == len(wounds),
     )
+    assert not undetected, "\n\n".join(undetected)
     assert not [outcome for outcome in outcomes if outcome.status == 0]
 
 
@@ -120,6 +129,6 @@ def _wound(settings: WorkerSettings, wound: str) -> Outcome:
         wait_for(lambda: worker.process.poll() is not None, 120, f"the process to end: {wound}", every=0.2)
         return Outcome(wound, noticed, time.monotonic() - started, worker.process.returncode)
     except AssertionError as exc:
-        pytest.fail(f"{exc}\n{worker.log_tail()}")
+        raise AssertionError(f"{exc}\n{worker.log_tail()}") from exc
     finally:
         worker.end()
