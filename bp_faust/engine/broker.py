@@ -41,7 +41,7 @@ logger = get_logger(__name__)
 
 #: How long a worker that starts waits for Kafka, in seconds. Then it ends, and its supervisor may start it again:
 #: whoever mistyped the address is not to believe that it works.
-_WAIT_SECONDS = 12.0
+_WAIT_SECONDS = 16.0
 
 #: How long brokers may take to tell of new topics, in seconds.
 _TOLD_SECONDS = 10.0

@@ -26,7 +26,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from .errors import BrokerSettingsError, BrokerUnavailableError
 
 #: How long a broker may take to let us in and answer, in seconds.
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 8.0
 
 #: What a broker's certificate is wrong in that has another name or address in it.
 _OTHER_NAME = {62, 64}

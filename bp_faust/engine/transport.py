@@ -167,6 +167,7 @@ class BatchConsumer(driver.Consumer):
         watchdog = self.app.watchdog
         while not self.should_stop:
             watchdog.expect_still(_LAG)
+            watchdog.expect_still(_COMMIT, self.commit_interval + SILENCE_SECONDS)
             await self.sleep(_LAG_SECONDS)
             try:
                 lags = await cast(BatchConsumerThread, self._thread).lags()

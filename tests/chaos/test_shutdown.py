@@ -102,7 +102,7 @@ async def _stop_often(
             BP_FAUST_BROKER_MAX_POLL_RECORDS="200",
             BP_FAUST_ELASTICSEARCH_URL=elasticsearches[number % len(elasticsearches)],
         )
-        try:
+        async with installation.supervised():
             worker = installation.add("worker")
             await installation.wait_until_ready()
             feeding = asyncio.create_task(
@@ -114,8 +114,6 @@ async def _stop_often(
             seconds.append(time.monotonic() - started)
             figures.say(f"stop {number + 1} of {stops}: status {statuses[-1]} after {seconds[-1]:.1f} s")
             await feeding
-        finally:
-            worker.end()
     installation = Installation(settings)
     async with installation.supervised():
         installation.add("worker")

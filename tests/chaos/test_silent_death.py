@@ -17,7 +17,7 @@ NOTICED_SECONDS = 10.0
 ENDED_SECONDS = 90.0
 
 #: How many workers are wounded side by side.
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 6
 
 REPEATS = 2
 
