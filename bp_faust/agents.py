@@ -18,13 +18,12 @@ from bp_faust.models import AlertEvent, Anomaly, Reading, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
 from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
-from bp_faust.search.client import connect
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink, document_id
-from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, Properties
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
+from bp_faust.sinks import alert_sink, anomaly_sink, client
 from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
 from bp_faust.topics import (
     alerts,
@@ -99,12 +98,17 @@ def monitor(batch: Batch, effects: Effects) -> None:
     """Count each reading once, in its patient's state, and tell what is wrong."""
     found: dict[str, list[Reading]] = defaultdict(list)
     told: list[Signal] = []
+    oldest = float("inf")
     for record in batch.records:
         if record.key == SIGNAL_KEY:
             told.append(signals.decode(record.value or b""))
             continue
         for reading in reading_batches.decode(record.value or b""):
             found[reading.patient_id].append(reading)
+            if reading.received < oldest:
+                oldest = reading.received
+    if found:
+        batch.since = oldest
     known = PatientBatch(batch.partition, _judges, settings.retention_days * 86_400.0, _AVERAGES_ZONE)
     known.load(found)
     if told:
@@ -153,34 +157,6 @@ def count_refusals(batch: Batch, effects: Effects) -> None:
             for reason in letter.reasons:
                 known[reason_key(reason)] += 1
     effects.changes.update((key, refusal_counts.encode(count)) for key, count in known.items() if count != before[key])
-
-
-try:
-    client = connect(
-        settings.elasticsearch_url,
-        api_key=settings.secret("elasticsearch_api_key"),
-        username=settings.elasticsearch_username,
-        password=settings.secret("elasticsearch_password"),
-        ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
-    )
-except SearchError as exc:
-    raise SystemExit(f"Error: {exc}") from exc
-
-
-def _sink(index: str, properties: Properties) -> Sink:
-    def note_denial(reason: str | None) -> None:
-        metrics.INDEXING_DENIED.labels(index).set(reason is not None)
-        if reason is None:
-            app.hindrances.pop(f"index {index}", None)
-        else:
-            app.hindrances[f"index {index}"] = reason
-
-    note_denial(None)  # so that the metric is 0 rather than absent
-    return Sink(client, index, properties, app.watchdog.still_at_work, note_denial)
-
-
-anomaly_sink = _sink(settings.elasticsearch_index, ANOMALY_PROPERTIES)
-alert_sink = _sink(settings.elasticsearch_alerts_index, ALERT_PROPERTIES)
 
 
 @app.task

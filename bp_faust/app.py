@@ -28,6 +28,7 @@ app: App = App(
             "alert_agents",
             "timers",
             "views",
+            "status_views",
             "page_views",
             "change_views",
             "fhir_views",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
@@ -71,6 +72,7 @@ class PatientBatch:
         self._entries: dict[str, dict[str, Entry | None]] = {}
         self._changes: dict[bytes, bytes | None] = {}
         self._anomalies: list[_Message] = []
+        self._types: Counter[str] = Counter()
         self._alerts: list[_Message] = []
         self._averages: list[_Message] = []
 
@@ -141,6 +143,7 @@ class PatientBatch:
                 self._changes[key] = entries.encode(entry) if entry is not None else None
             if change.anomalies:
                 whose = patient_id.encode()
+                self._types.update([anomaly.anomaly_type or "withdrawn" for anomaly in change.anomalies])
                 self._anomalies += [(whose, _encode(anomaly), []) for anomaly in change.anomalies]
             self._tell(change.events)
             unsettled = self._states[patient_id].alerting.unsettled_since
@@ -223,6 +226,8 @@ class PatientBatch:
         for patient_id in self._changed:
             effects.changes[patient_key(patient_id)] = patient_states.encode(self._states[patient_id])
         effects.changes.update(self._changes)
+        for anomaly_type, count in self._types.items():
+            metrics.FINDINGS.labels(anomaly_type).inc(count)
         if self._anomalies:
             effects.send_all(anomalies.get_topic_name(), self._partition, self._anomalies)
         if self._has_unsettled:

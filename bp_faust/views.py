@@ -1,4 +1,4 @@
-"""Answer for the patients and for this worker."""
+"""Answer for the patients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from faust.web import Request, Response, View
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bp_faust.app import app, settings
 from bp_faust.clinical.averages import average, days, measured
@@ -171,33 +170,3 @@ def _standing(partition: int, patient_id: str, state: PatientState) -> list[Aler
     cohort = cohort_of(partition, settings.cohort) if settings is not None and settings.cohort is not None else None
     rules = _judges.rules(settings, cohort)
     return [describe_alert(patient_id, state, alert, rules, _judges) for alert in alerts]
-
-
-@app.page("/metrics", name="metrics")
-class Metrics(View):
-    """Tell Prometheus what this worker has done."""
-
-    async def get(self, request: Request) -> Response:
-        """Return the counters of this process, in Prometheus' text format."""
-        return self.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-@app.page("/livez", name="livez")
-class Alive(View):
-    """Tell that the process answers."""
-
-    async def get(self, request: Request) -> Response:
-        """Return 200, and while tables are read up to date, how many changelog entries are left."""
-        return self.json({"status": "alive", "entries_to_recover": app.entries_to_recover})
-
-
-@app.page("/readyz", name="readyz")
-class Ready(View):
-    """Tell whether the worker has its partitions and is at work on them."""
-
-    async def get(self, request: Request) -> Response:
-        """Return 200 where it is ready, 503 where it starts, recovers or stops, or something is overdue or hindered."""
-        if app.is_ready:
-            return self.json({"status": "ready"})
-        overdue = sorted(app.watchdog.overdue())
-        return self.json({"status": "not ready", "no_sign_of": overdue, "hindrances": app.hindrances}, status=503)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -49,6 +50,7 @@ _METADATA_MILLISECONDS = 10_000
 
 BatchHandler = Callable[[Batch], Awaitable[None]]
 TransactionHandler = Callable[[Batch, Effects], None]
+BatchListener = Callable[[str, Batch, float], None]
 
 
 class App(faust.App):
@@ -70,6 +72,8 @@ class App(faust.App):
         self.watchdog = Watchdog()
         #: What cannot be done for now, and why: a sentence for whoever runs the worker. All else goes on.
         self.hindrances: dict[str, str] = {}
+        #: Who is told of every batch that is done: its agent's name, the batch, and how many seconds the agent took.
+        self.batch_listeners: list[BatchListener] = []
         self._watchdog_thread: WatchdogThread | None = None
         self._data_lock: FileLock | None = None
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
@@ -175,6 +179,30 @@ class App(faust.App):
         return cast(ChangelogTableManager, self.tables).recovery.entries_left
 
     @property
+    def entries_of_recovery(self) -> int:
+        """Return how many changelog entries the recovery under way has to read in all, 0 while there is none."""
+        return cast(ChangelogTableManager, self.tables).recovery.entries_in_all
+
+    @property
+    def assigned(self) -> dict[str, list[int]]:
+        """Return the partitions of batched topics that this worker has or is about to have, by topic."""
+        found: dict[str, list[int]] = {}
+        for tp in sorted(self.assignor.assigned_actives()):
+            if tp.topic in self.batched_topics:
+                found.setdefault(tp.topic, []).append(tp.partition)
+        return found
+
+    @property
+    def lag(self) -> Mapping[TP, int]:
+        """Return how many offsets each assigned partition of a batched topic was behind at the last look."""
+        return self.consumer.lag
+
+    @property
+    def overdue(self) -> list[str]:
+        """Return what has not given a sign in time, in order."""
+        return sorted(self.watchdog.overdue())
+
+    @property
     def has_started(self) -> bool:
         """Tell whether tables are up to date and agents are at work."""
         return (
@@ -220,12 +248,15 @@ class App(faust.App):
     async def _work_on(self, batch: Batch, handle: Callable[[Batch], Awaitable[bool]], agent: str) -> None:
         if not self._is_current(batch):
             return
+        begun = time.perf_counter()
         try:
             # Work on a partition that has gone to another worker may go on for long; nobody would note its end.
             duty = self.consumer.duty_of(batch.tp, agent)
             with self.watchdog.on_duty(duty, lambda: self.consumer.has_work(batch.tp, agent)):
                 if await handle(batch) and self._is_current(batch):
                     self.consumer.finish(batch, agent)
+                    for listener in self.batch_listeners:
+                        listener(agent, batch, time.perf_counter() - begun)
         except Exception as exc:
             if self._is_current(batch) and not self.should_stop:
                 await self.fail(exc)

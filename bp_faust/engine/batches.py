@@ -28,7 +28,7 @@ class Record(Protocol):
 class Batch:
     """Hold consecutive records of one partition, as they were fetched."""
 
-    __slots__ = ("finished", "generation", "partition", "parts", "records", "size", "topic", "tp")
+    __slots__ = ("finished", "generation", "partition", "parts", "records", "since", "size", "topic", "tp")
 
     def __init__(self, tp: TP, records: Sequence[Record], generation: int, parts: Sequence[Batch] = ()) -> None:
         self.tp = tp
@@ -46,6 +46,15 @@ class Batch:
         #: The batches, as they were fetched, that it was made of; empty where it was fetched as it is. Not itself: in
         #: a cycle its records would stay until the garbage collector comes by.
         self.parts = parts
+        #: Since when what is in it has been under way, in Unix seconds: where its agent knows of an earlier topic's.
+        self.since: float | None = None
+
+    @property
+    def oldest(self) -> float:
+        """Return since when what is in it has been under way, in Unix seconds."""
+        if self.since is not None:
+            return self.since
+        return min([record.timestamp for record in self.records]) / 1000
 
     @property
     def next_offset(self) -> int:

@@ -38,6 +38,9 @@ class ChangelogRecovery(Recovery):
 
     app: App
 
+    #: How many changelog entries there were to read when the last recovery began.
+    _entries_at_start = 0
+
     @Service.task
     async def _restart_recovery(self) -> None:
         while not self.should_stop:
@@ -63,6 +66,7 @@ class ChangelogRecovery(Recovery):
 
     async def _recover(self, generation: int) -> None:
         tps = self.app.consumer.assignment()
+        self._entries_at_start = 0
         await self.app.transactions.assign(tp for tp in tps if self.app.commits_itself(tp.topic))
         actives = {tp for tp in self.active_tps if self._table(tp).store.has(tp.partition)}
         if actives:
@@ -71,6 +75,7 @@ class ChangelogRecovery(Recovery):
                 for tp, end in ends.items():  # one by one, as both are Counters, whose update adds
                     self.active_highwaters[tp] = end - 1
                     self.active_offsets[tp] = self._position(tp) - 1
+                self._entries_at_start = max(0, self.active_remaining_total())
                 await self._read(reader, {tp for tp in actives if self._position(tp) < ends[tp]}, ends)
         await self.on_recovery_completed(generation)
 
@@ -169,6 +174,11 @@ class ChangelogRecovery(Recovery):
     def entries_left(self) -> int:
         """Return how many changelog entries are still to be read before the agents can begin."""
         return max(0, self.active_remaining_total()) if self.app.in_recovery else 0
+
+    @property
+    def entries_in_all(self) -> int:
+        """Return how many changelog entries the recovery under way has to read, those that it has read included."""
+        return max(self._entries_at_start, self.entries_left) if self.app.in_recovery else 0
 
     def flush_buffers(self) -> None:
         """Do nothing: changelog batches are written as they come."""

@@ -153,6 +153,8 @@ class BatchConsumer(driver.Consumer):
         self._fetch_generation = 0
         #: Where partitions stood at the last look.
         self._positions: Mapping[TP, int] = {}
+        #: By how many offsets what is done was behind the end of each assigned partition, at the last look.
+        self.lag: dict[TP, int] = {}
 
     @staticmethod
     def duty_of(tp: TP, agent: str) -> str:
@@ -182,6 +184,11 @@ class BatchConsumer(driver.Consumer):
                 else:
                     watchdog.expect_still(duty, SILENCE_SECONDS - _LAG_SECONDS)
             self._positions = {tp: position for tp, (position, _) in lags.items()}
+            self.lag = {tp: max(0, end - self._done_up_to(tp, position)) for tp, (position, end) in lags.items()}
+
+    def _done_up_to(self, tp: TP, position: int) -> int:
+        batches = self._in_flight.get(tp)
+        return batches[0].records[0].offset if batches else position
 
     def stop_flow(self) -> None:
         """Stop fetching; nobody is missed for it."""
@@ -302,6 +309,8 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget what is in flight of revoked partitions: their next owner fetches it again."""
         self._forget_in_flight(revoked)
+        for tp in revoked:
+            self.lag.pop(tp, None)
         await super().on_partitions_revoked(revoked)
 
     def _forget_in_flight(self, tps: Iterable[TP]) -> None:

@@ -67,9 +67,19 @@ class Sink:
         #: The writes that wait for Elasticsearch to let us write again.
         self._denied: set[object] = set()
         self._said = float("-inf")
-        self._writer = BulkWriter(client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS))
+        self.writer = BulkWriter(client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS))
         self._ready = asyncio.Event()
         self._opening = False
+
+    @property
+    def is_reachable(self) -> bool:
+        """Tell whether the index is there and Elasticsearch answered the last request, if there was any."""
+        return self._ready.is_set() and self.writer.is_answered is not False
+
+    @property
+    def is_denied(self) -> bool:
+        """Tell whether Elasticsearch does not let us write for now."""
+        return bool(self._denied)
 
     async def open(self) -> None:
         """Wait for Elasticsearch and make the index ready; raise SearchError where that can never work."""
@@ -111,7 +121,7 @@ class Sink:
             sleep=asyncio.sleep,
         )
         try:
-            refused: list[Refused] = await retrying(self._writer.write, kept)
+            refused: list[Refused] = await retrying(self.writer.write, kept)
             return refused
         finally:
             self._say_ended(token)

@@ -66,6 +66,8 @@ class BulkWriter:
         self.requests = 0
         self.retries = 0
         self.seconds = 0.0
+        #: Whether the last request was answered by an Elasticsearch that is up; None before the first one.
+        self.is_answered: bool | None = None
         self._client = client
         self._address = address(client)
         self._max_documents = max_documents
@@ -146,9 +148,12 @@ class BulkWriter:
                     "POST", "/_bulk", params=_FILTER, headers=_HEADERS, body=body
                 )
         except TransportError as error:
+            self.is_answered = False
             raise TryAgain(describe(error)) from error
         except ApiError as error:
+            self.is_answered = not is_later(error.status_code)
             raise self._failure(error) from error
+        self.is_answered = True
         items = answer.body.get("items", ())
         if len(items) != len(entries):
             raise TryAgain(f"answered for {len(items)} of {len(entries)} documents")

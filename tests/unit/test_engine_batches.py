@@ -40,3 +40,10 @@ def test_a_batch_that_nobody_needs_is_gone_without_the_garbage_collector() -> No
         assert [reference() for reference in references] == [None, None]
     finally:
         gc.enable()
+
+
+def test_a_batch_is_as_old_as_its_oldest_record_unless_its_agent_knows_better() -> None:
+    one = Batch(TOPIC, [SimpleNamespace(timestamp=milliseconds, value=None) for milliseconds in (5000, 3000, 4000)], 1)
+    assert one.oldest == 3.0
+    one.since = 2.5
+    assert one.oldest == 2.5

@@ -18,6 +18,7 @@ FAUST_SIDE = {
     "alert_agents",
     "timers",
     "views",
+    "status_views",
     "page_views",
     "fhir_views",
     "change_views",
