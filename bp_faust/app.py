@@ -37,6 +37,7 @@ app: App = App(
             "dead_letter_commands",
             "patient_commands",
             "backtest_commands",
+            "settings_commands",
         )
     ],
     web_application_options={

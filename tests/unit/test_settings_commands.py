@@ -1,0 +1,35 @@
+"""The command settings: what is in force, where it came from, and no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bp_faust.app import app
+from bp_faust.settings import FAUST_SETTINGS, Settings
+from bp_faust.settings_commands import settings_in_force
+
+SECRET = "a-secret-of-enough-characters"
+
+
+def rows() -> dict[str, dict[str, str]]:
+    return {row["name"]: row for row in settings_in_force(Settings(), app.conf)}
+
+
+def test_every_setting_is_shown() -> None:
+    assert set(rows()) == {f"BP_FAUST_{name}".upper() for name in [*Settings.model_fields, *FAUST_SETTINGS]}
+
+
+def test_origins_are_named_and_secrets_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(SECRET)
+    monkeypatch.setenv("BP_FAUST_WEB_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("BP_FAUST_FHIR_TOKEN", SECRET)
+    monkeypatch.setenv("BP_FAUST_ELASTICSEARCH_URL", f"https://user:{SECRET}@search.example.org")
+    monkeypatch.delenv("BP_FAUST_RETENTION_DAYS", raising=False)
+    found = rows()
+    assert found["BP_FAUST_WEB_TOKEN"]["value"] == "set"
+    assert found["BP_FAUST_WEB_TOKEN"]["from"] == f"file {tmp_path / 'token'}"
+    assert (found["BP_FAUST_FHIR_TOKEN"]["value"], found["BP_FAUST_FHIR_TOKEN"]["from"]) == ("set", "environment")
+    assert found["BP_FAUST_RETENTION_DAYS"] == {"name": "BP_FAUST_RETENTION_DAYS", "value": "400", "from": "default"}
+    assert SECRET not in str(found)
