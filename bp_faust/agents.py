@@ -18,6 +18,7 @@ from bp_faust.models import AlertEvent, Anomaly, Reading, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
 from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
+from bp_faust.refusal_log import refusal_log
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink, document_id
@@ -86,6 +87,7 @@ def intake(batch: Batch, effects: Effects) -> None:
             )
             for rejection in rejections:
                 metrics.REFUSALS.labels(rejection.reason).inc()
+            refusal_log.note(_here(batch, record), {rejection.reason for rejection in rejections})
     topic = patient_readings.get_topic_name()
     for partition, found in by_partition.items():
         metrics.READINGS.inc(len(found))
@@ -129,6 +131,7 @@ def apply_settings(batch: Batch, effects: Effects) -> None:
         except PatientSettingsError as exc:
             rejection = Rejection("settings-invalid", "", str(exc))
             headers = letter_headers(_here(batch, record), record.headers, [rejection])
+            refusal_log.note(_here(batch, record), ["settings-invalid"])
             partition = batch.partition % partitions
             effects.send(dead_letters.get_topic_name(), partition, record.value, key=record.key, headers=headers)
             continue
@@ -234,6 +237,7 @@ async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Docu
     # Refusals are counted by how far a partition got, so they must come in order.
     for record, code, detail in sorted(letters, key=lambda letter: letter[0].offset):
         headers = letter_headers(_here(batch, record), record.headers, [Rejection(code, "", detail)])
+        refusal_log.note(_here(batch, record), [code])
         sent.append(
             await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition)
         )

@@ -13,6 +13,7 @@ from faust.cli.base import AppCommand
 from bp_faust.engine.errors import EngineError
 from bp_faust.input_files import InputFileError
 from bp_faust.local.errors import LocalStackError
+from bp_faust.settings import told_in_form
 
 #: What a command's user can do something about: told in one line, without a stack trace.
 _TOLD = (EngineError, InputFileError, LocalStackError)
@@ -33,7 +34,7 @@ def run_told(work: Callable[[], Any]) -> int:
     try:
         work()
     except _TOLD as exc:
-        print(f"Error: {exc}", file=sys.stderr)
+        print(told_in_form(str(exc)), file=sys.stderr)
         return 1
     except click.UsageError as exc:
         exc.show()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -12,6 +14,7 @@ from faust.cli.worker import worker as faust_worker
 
 from bp_faust.app import app, settings
 from bp_faust.command import Command, run_told
+from bp_faust.engine.log_lines import json_line
 from bp_faust.fhir.resources import InvalidResource, observation, validate
 from bp_faust.input_files import InputFileError
 from bp_faust.local.downloads import default_cache_dir
@@ -19,6 +22,7 @@ from bp_faust.local.foreground import ended_by_signals
 from bp_faust.local.stack import Stack
 from bp_faust.local.stack import purge as purge_stack
 from bp_faust.local.worker import Worker
+from bp_faust.settings import told_in_form
 from bp_faust.web_access import is_loopback
 
 
@@ -31,10 +35,20 @@ class worker(faust_worker):
         conf = app.conf
         if conf.web_enabled and settings.web_token is None and not is_loopback(conf.web_bind or ""):
             raise SystemExit(
-                f"Error: the web server is to listen on {conf.web_bind}, where others reach it, and BP_FAUST_WEB_TOKEN "
-                "is not set: set it to 16 characters or more, or BP_FAUST_WEB_BIND to 127.0.0.1."
+                told_in_form(
+                    f"the web server is to listen on {conf.web_bind}, where others reach it, and BP_FAUST_WEB_TOKEN is "
+                    "not set: set it to 16 characters or more, or BP_FAUST_WEB_BIND to 127.0.0.1."
+                )
             )
         return service
+
+    def on_worker_created(self, worker: Any) -> None:
+        """Say what starts: as a table, or as a line of the log where that is JSON."""
+        if app.log_form == "console":
+            super().on_worker_created(worker)
+            return
+        told = {name.strip(): str(value).strip() for name, value in self._banner_data(worker) if str(value).strip()}
+        print(json_line("info", "The worker starts.", version=version("bp_faust"), **told), file=sys.stderr)
 
 
 @app.command(

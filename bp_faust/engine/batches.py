@@ -57,6 +57,17 @@ class Batch:
         return min([record.timestamp for record in self.records]) / 1000
 
     @property
+    def place(self) -> dict[str, str | int]:
+        """Return the fields by which a log line says where it begins, and how many records it has."""
+        first = self.records[0]
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": first.offset,
+            "records": len(self.records),
+        }
+
+    @property
     def next_offset(self) -> int:
         """Return the offset at which reading goes on after this batch."""
         return self.records[-1].offset + 1
