@@ -101,16 +101,21 @@ def _unescaped(identity: bytes) -> str:
 patients = app.state_table("patients", decode=decode, help="Patients, their counts and their readings.")
 
 
-def local_patients() -> Iterator[tuple[str, PatientState]]:
-    """Yield the id and the state of every patient of the partitions that this worker answers for."""
-    for partition in patients.store.active_partitions:
-        yield from patients_of(partition)
-
-
 def patients_of(partition: int) -> Iterator[tuple[str, PatientState]]:
     """Yield the id and the state of every patient of a partition."""
     for key, value in patients.store.scan(partition, _PATIENT):
         yield patient_of(key), patient_states.decode(value)
+
+
+def patients_after(partition: int, after: str, search: str) -> Iterator[tuple[bytes, str, PatientState]]:
+    """Yield key, id and state of a partition's patients behind one, in the order of keys, whose ids hold a text.
+
+    Case makes no difference.
+    """
+    for key, value in patients.store.scan(partition, _PATIENT, after=patient_key(after) if after else None):
+        patient_id = patient_of(key)
+        if search.lower() in patient_id.lower():
+            yield key, patient_id, patient_states.decode(value)
 
 
 def expected_of(partition: int) -> Iterator[tuple[str, float]]:

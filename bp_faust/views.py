@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,11 +24,11 @@ from bp_faust.pseudonyms import patient_pseudonym
 from bp_faust.settings import read_judges
 from bp_faust.tables import (
     cohort_of,
-    local_patients,
     local_refusals,
     patient_key,
     patient_states,
     patients,
+    patients_after,
     patients_of,
     readings_of,
 )
@@ -83,18 +86,39 @@ class PatientList(View):
     """List all patients with their counts."""
 
     async def get(self, request: Request) -> Response:
-        """Return this worker's patients and, unless ``?local`` is given, those of all other workers.
+        """Return this worker's patients and, unless ``?local`` is given, those of all other workers, by id.
 
-        ``?pseudonym=`` leaves the one whom Elasticsearch knows by it.
+        ``?limit=`` leaves so many, the first ones or those behind ``&after=`` a patient, and ``more`` tells whether
+        there are others; ``?search=`` leaves those whose ids hold a text, ``?pseudonym=`` the one whom Elasticsearch
+        knows by it.
         """
-        found = [patient_summary(patient_id, state) for patient_id, state in local_patients()]
+        given = request.query.get("limit")
+        if given is not None and not (given.isdecimal() and int(given) > 0):
+            return self.error(422, "Give a number above 0 as ?limit=.")
+        limit = int(given) if given is not None else None
+        after, search = request.query.get("after", ""), request.query.get("search", "")
+        found = [
+            patient_summary(patient_id, state)
+            for _, patient_id, state in _first(
+                limit, (patients_after(partition, after, search) for partition in patients.store.active_partitions)
+            )
+        ]
         answers, missing = await ask_peers(request, "/patients/")
         for answer in answers:
             found += answer["patients"]
-        found.sort(key=lambda patient: patient["patient_id"])
+        found.sort(key=lambda patient: patient_key(patient["patient_id"]))
+        more = limit is not None and (len(found) > limit or any(answer["more"] for answer in answers))
         if "pseudonym" in request.query:
             found = [patient for patient in found if _pseudonym(patient["patient_id"]) == request.query["pseudonym"]]
-        return self.json({"patients": found, "workers_missing": missing})
+        return self.json({"patients": found[:limit], "more": more, "workers_missing": missing})
+
+
+def _first(
+    limit: int | None, partitions: Iterable[Iterator[tuple[bytes, str, PatientState]]]
+) -> Iterator[tuple[bytes, str, PatientState]]:
+    """Return the first patients of some partitions together, and one more that tells whether there are others."""
+    merged = heapq.merge(*partitions, key=lambda patient: patient[0])
+    return itertools.islice(merged, limit + 1 if limit is not None else None)
 
 
 @app.page("/refusals/", name="refusals")
