@@ -101,7 +101,10 @@ class Session(View):
         return response
 
     async def delete(self, request: Any) -> Any:
-        """Take the session from this browser."""
+        """End the session of this browser, and take it from it."""
+        access, token = request.get(ACCESS), settings.secret("web_token")
+        if access is not None and access.session is not None and token is not None:
+            Sessions(token).end(access.session)
         response: Any = self.json({"token_needed": True, "signed_in": False})
         response.del_cookie(COOKIE, httponly=True, samesite="Strict", secure=_is_https(request))
         return response

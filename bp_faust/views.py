@@ -23,13 +23,13 @@ from bp_faust.peers import ask_peers
 from bp_faust.pseudonyms import patient_pseudonym
 from bp_faust.settings import read_judges
 from bp_faust.tables import (
+    alerted_of,
     cohort_of,
     local_refusals,
     patient_key,
     patient_states,
     patients,
     patients_after,
-    patients_of,
     readings_of,
 )
 
@@ -175,7 +175,7 @@ class Alerts(View):
         found = [
             msgspec.to_builtins(event)
             for partition in patients.store.active_partitions
-            for patient_id, state in patients_of(partition)
+            for patient_id, state in alerted_of(partition)
             for event in _standing(partition, patient_id, state)
         ]
         answers, missing = await ask_peers(request, "/alerts/")

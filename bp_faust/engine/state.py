@@ -113,6 +113,11 @@ class StateStore(SerializedStore[str, Any]):
         """Return the partitions that this worker answers for."""
         return sorted(self._active)
 
+    @property
+    def held_partitions(self) -> list[int]:
+        """Return the partitions that this worker holds, active or standby."""
+        return sorted(self._databases)
+
     def discard(self, partition: int) -> None:
         """Throw a partition's local data away; recovery builds it anew."""
         self._damaged.add(partition)
