@@ -33,6 +33,7 @@ app: App = App(
             "installation_views",
             "change_views",
             "fhir_views",
+            "api_views",
             "commands",
             "sending_commands",
             "dead_letter_commands",

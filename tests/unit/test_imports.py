@@ -23,6 +23,7 @@ FAUST_SIDE = {
     "installation_views",
     "fhir_views",
     "change_views",
+    "api_views",
     "commands",
     "sending_commands",
     "dead_letter_commands",
