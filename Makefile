@@ -6,10 +6,10 @@ export BP_FAUST_CACHE_DIR ?= $(CURDIR)/.cache/bp_faust
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command 'make lock'
 
-.PHONY: demo test chaos bench check format lock audit clean
+.PHONY: demo test chaos bench check docs format lock audit clean
 
 demo: .venv/installed-local
-	@$(BIN)/faust -A bp_faust demo
+	@$(BIN)/faust -A bp_faust demo $(ARGS)
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest $(TESTS)
@@ -25,7 +25,12 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir .cache/site
 	$(BIN)/python -m pytest -q tests/unit
+
+# The documentation as a site, in site/.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
@@ -41,7 +46,7 @@ audit: .venv/installed-dev
 	@PIP_AUDIT_LOGLEVEL=error $(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.lock
 
 clean:
-	rm -rf .venv .cache build dist *.egg-info
+	rm -rf .venv .cache build dist site *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -146,7 +146,7 @@ class Settings(BaseSettings):
         min_length=SHORTEST_KEY,
         description="With it, documents in Elasticsearch hold keyed hashes in place of the ids of patients, "
         f"Observations and alerts; {SHORTEST_KEY} random characters or more, the same for all workers. Topics, tables, "
-        "views and messages keep the ids. See [privacy](docs/privacy.md).",
+        "views and messages keep the ids. See docs/explanation/privacy.md.",
     )
     simulation_interval: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="Seconds between simulated readings; 0 turns the simulation off."
