@@ -1,6 +1,6 @@
 """Fill the reference pages from the code while MkDocs builds them: no page holds a copy that could grow old.
 
-A page says where by a line such as ``<!-- generated: settings -->``.
+A page says where by a line such as ``<!-- generated: settings -->``, or ``<!-- file: examples/ward-3.yaml -->``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,18 +27,24 @@ from bp_faust.fhir import reason_table
 from bp_faust.settings import settings_table
 
 _PLACE = re.compile(r"^<!-- generated: (\S+) -->$", flags=re.MULTILINE)
+_FILE = re.compile(r"^<!-- file: (\S+) -->$", flags=re.MULTILINE)
 _METHODS = ("get", "post", "put", "delete")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put what was generated in its place; called by MkDocs for each page."""
-    return _PLACE.sub(lambda found: _generated(found[1]), markdown)
+    return _FILE.sub(lambda found: _file(found[1]), _PLACE.sub(lambda found: _generated(found[1]), markdown))
 
 
 def _generated(name: str) -> str:
     if name not in GENERATORS:
         raise PluginError(f"docs/generated.py generates no {name!r}, only {', '.join(GENERATORS)}.")
     return GENERATORS[name]()
+
+
+def _file(name: str) -> str:
+    path = Path(__file__).parents[1] / name
+    return f"```{path.suffix.removeprefix('.')}\n{path.read_text()}```\n"
 
 
 def topic_table() -> str:

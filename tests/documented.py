@@ -1,7 +1,8 @@
-"""Read the documents: the blocks of commands that they tell people to run, the files that they tell people to save."""
+"""Read the documents, and take a copy of the sources that they are about."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,16 +18,24 @@ PAGES = sorted(
     ]
 )
 
+#: What is no source.
+_NO_SOURCES = (".git", ".venv", ".cache", ".*_cache", "__pycache__", "build", "dist", "site", "*-data", "*.egg-info")
+
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 class Block(NamedTuple):
-    """Hold a fenced block: its first line, its language, the name of the file that it is to be saved as, its text."""
+    """Hold a fenced block: on which line it begins, its language, its text."""
 
     line: int
     language: str
-    file_name: str | None
     text: str
+
+
+def copy_sources(to: Path) -> Path:
+    """Copy the sources, as somebody else has them, to a folder that is not there yet; return it."""
+    shutil.copytree(REPOSITORY, to, ignore=shutil.ignore_patterns(*_NO_SOURCES))
+    return to
 
 
 def tokens(page: Path) -> list[Token]:
@@ -36,20 +45,11 @@ def tokens(page: Path) -> list[Token]:
 
 def blocks(page: Path) -> list[Block]:
     """Return a page's fenced blocks, in order."""
-    found = []
-    for token in tokens(page):
-        if token.type == "fence":
-            language, _, rest = token.info.partition(" ")
-            name = rest.removeprefix('title="').removesuffix('"') or None
-            found.append(Block((token.map or [0])[0] + 1, language, name, token.content))
-    return found
+    return [
+        Block((token.map or [0])[0] + 1, token.info, token.content) for token in tokens(page) if token.type == "fence"
+    ]
 
 
 def commands(page: Path) -> list[Block]:
     """Return a page's blocks of shell commands, in order."""
     return [block for block in blocks(page) if block.language == "sh"]
-
-
-def files(page: Path) -> dict[str, str]:
-    """Return the files that a page tells people to save: text by name."""
-    return {block.file_name: block.text for block in blocks(page) if block.file_name is not None}
