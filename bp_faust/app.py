@@ -32,6 +32,7 @@ app: App = App(
             "page_views",
             "change_views",
             "fhir_views",
+            "api_views",
             "commands",
             "sending_commands",
             "dead_letter_commands",

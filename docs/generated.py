@@ -15,20 +15,19 @@ from typing import Any
 import click
 import yaml
 from faust.cli.base import cli
-from faust.web import View
 from mkdocs.exceptions import PluginError
 from prometheus_client import REGISTRY
 
 import bp_faust.metrics
-from bp_faust import topics
 from bp_faust.app import app
 from bp_faust.clinical import policies
 from bp_faust.fhir import reason_table
 from bp_faust.settings import settings_table
+from bp_faust.topic_api import CHANNELS
+from bp_faust.web_api import operations
 
 _PLACE = re.compile(r"^<!-- generated: (\S+) -->$", flags=re.MULTILINE)
 _FILE = re.compile(r"^<!-- file: (\S+) -->$", flags=re.MULTILINE)
-_METHODS = ("get", "post", "put", "delete")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -48,16 +47,15 @@ def _file(name: str) -> str:
 
 
 def topic_table() -> str:
-    """Return the topics as a Markdown table: name by default, name in the code, what it holds, how it is created."""
-    source = inspect.getsource(topics)
-    said = {name: _unfolded(text) for text, name in re.findall(r"((?:^#: .*\n)+)^(\w+) = app\.", source, re.MULTILINE)}
+    """Return the topics as a Markdown table: name by default, direction, what it holds, key, how it is created."""
+    directions = {"receive": "in", "send": "out"}
+    configurations = {wanted.name: wanted.config for wanted in app.wanted_topics}
     rows = []
-    for name, text in said.items():
-        topic = getattr(topics, name)
-        [wanted] = (wanted for wanted in app.wanted_topics if wanted.name == topic.get_topic_name())
-        config = ", ".join(f"`{key}={value}`" for key, value in wanted.config.items())
-        rows.append((f"`{wanted.name}`", f"`{name}`", text, config))
-    return _table(("topic", "in the code", "what it holds", "created with"), rows)
+    for channel in CHANNELS:
+        name = channel.topic.get_topic_name()
+        config = ", ".join(f"`{key}={value}`" for key, value in configurations[name].items())
+        rows.append((f"`{name}`", directions[channel.action], channel.summary, channel.key, config))
+    return _table(("topic", "direction", "what it holds", "key", "created with"), rows)
 
 
 def command_sections() -> str:
@@ -66,22 +64,20 @@ def command_sections() -> str:
     context = click.Context(cli, info_name="faust -A bp_faust")
     sections = []
     for name, command in sorted(cli.commands.items()):
-        if _is_ours(command.callback):
+        if command.callback.__module__.startswith("bp_faust."):
             help_text = command.get_help(click.Context(command, parent=context, info_name=name))
             sections.append(f"## {name}\n\n```text\n{help_text}\n```\n")
     return "\n".join(sections)
 
 
 def view_table() -> str:
-    """Return the routes of the web server as a Markdown table: method, path, what it does."""
+    """Return the routes of the web server as a Markdown table: method, path, what it does, parameters."""
     _discover()
-    rows = [
-        (method.upper(), f"`{view.view_path}`", _unfolded(inspect.getdoc(getattr(view, method)) or ""))
-        for view in sorted(_views(), key=lambda view: view.view_path)
-        for method in _METHODS
-        if method in vars(view)
-    ]
-    return _table(("method", "path", "what it does"), rows)
+    rows = []
+    for path, name, method, declared in operations(app.web.views):
+        query = "; ".join(f"`{parameter}`: {text}" for parameter, text in declared.query.items())
+        rows.append((name.upper(), f"`{path}`", _unfolded(inspect.getdoc(method) or ""), query))
+    return _table(("method", "path", "what it does", "query"), rows)
 
 
 def metric_table() -> str:
@@ -125,16 +121,8 @@ def _discover() -> None:
     app.discover()
 
 
-def _views() -> list[type[View]]:
-    return [type(view) for view in app.web.views.values() if _is_ours(type(view))]
-
-
-def _is_ours(named: Any) -> bool:
-    return bool(named.__module__.startswith("bp_faust."))
-
-
 def _unfolded(text: str) -> str:
-    return " ".join(line.removeprefix("#:").strip() for line in text.splitlines() if line.strip())
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
