@@ -47,7 +47,8 @@ class worker(faust_worker):
         if app.log_form == "console":
             super().on_worker_created(worker)
             return
-        told = {name.strip(): str(value).strip() for name, value in self._banner_data(worker) if str(value).strip()}
+        # The rows that are set in are of what is told elsewhere, by the same names.
+        told = {name: str(value).strip() for name, value in self._banner_data(worker) if name[:1].strip() and value}
         print(json_line("info", "The worker starts.", version=version("bp_faust"), **told), file=sys.stderr)
 
 

@@ -6,11 +6,14 @@ import platform
 import time
 from importlib.metadata import version
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Info
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Info, disable_created_metrics
 from prometheus_client.registry import Collector
 
 from bp_faust.engine.batches import RECORDS_IN_A_BATCH, Batch
 from bp_faust.fhir import Reason
+
+# A second series for each one, which says no more than the process's own start.
+disable_created_metrics()
 
 #: The agents on the way of a reading, and what their part of it is called.
 STAGES = {"intake": "intake", "monitor": "state", "index": "sink", "index_alerts": "sink"}
