@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bp_faust import fhir, metrics
+from bp_faust import fhir, metrics, since_header
 from bp_faust.app import app, settings
 from bp_faust.dead_letters import Origin, letter_headers, origin_of, read_letter
 from bp_faust.engine.batches import Batch, Effects, Record
@@ -118,7 +118,7 @@ def monitor(batch: Batch, effects: Effects) -> None:
     known.take(found)
     if told:
         known.hear(told)
-    known.add_to(effects)
+    known.add_to(effects, batch.since)
 
 
 @app.transactional_agent(patient_settings)
@@ -219,6 +219,7 @@ async def index_alerts(batch: Batch) -> None:
 
 async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Document], reason: str) -> None:
     """Store a batch's documents; what is none, and what Elasticsearch refuses for good, becomes a dead letter."""
+    batch.came_in = since_header.read(record.headers for record in batch.records if record.headers)
     documents = []
     letters: list[tuple[Record, str, str]] = []
     by_version = {}
