@@ -36,7 +36,6 @@ FIELDS = frozenset(
         "seconds",
         "table",
         "topic",
-        "worker",
     }
 )
 
