@@ -66,9 +66,16 @@ def line_formatter(form: LogForm) -> logging.Formatter:
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(allow=FIELDS),
+            _on_one_line,
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
     )
+
+
+def _on_one_line(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Undo the tables that Faust and aiokafka make of what they log; stack traces are not part of this."""
+    event["event"] = " ".join(str(event["event"]).split())
+    return event
 
 
 def error_line(text: str, form: LogForm) -> str:

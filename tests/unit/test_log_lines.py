@@ -37,7 +37,7 @@ def test_json_is_one_object_a_line_with_the_fields_that_are_known() -> None:
     told = json.loads(line)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", told.pop("timestamp"))
     assert told == {
-        "event": "3 of\nthese",
+        "event": "3 of these",
         "level": "info",
         "logger": "aiokafka.x",
         "topic": "readings",
