@@ -31,6 +31,7 @@ app: App = App(
             "status_views",
             "page_views",
             "installation_views",
+            "chart_views",
             "change_views",
             "fhir_views",
             "api_views",
