@@ -119,7 +119,7 @@ def other_types_search(name: RangeName, until: float, answer: Json) -> Json | No
         return None
     shown = {"terms": {"anomaly_type": [bucket["key"] for bucket in types["buckets"]]}}
     query = {"bool": {"filter": [_within(name, until), {"exists": {"field": "anomaly_type"}}], "must_not": [shown]}}
-    return {"size": 0, "query": query, "aggs": _BY_PATIENT}
+    return {"size": 0, "track_total_hits": True, "query": query, "aggs": _BY_PATIENT}
 
 
 _BY_PATIENT: Json = {"patients": {"terms": {"field": "patient_id", "size": _PATIENTS}}}
