@@ -6,7 +6,9 @@ import uPlot from "./vendor/uPlot.esm.js";
 
 const HEIGHT = 240;
 const OTHER = "Other types";
-const DAY = 86_400;
+const MINUTE = 60, DAY = 86_400;
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720].map(minutes => minutes * MINUTE);
+const LONG_STEPS = [1, 2, 3, 5, 7, 10].map(days => days * DAY);
 const HIGH = ["--high-1", "--high-2", "--high-3"], OTHERS = ["--chart-1", "--chart-2", "--chart-3", "--chart-4"];
 const INCREMENTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6];
 
@@ -63,7 +65,7 @@ export function stackedBars() {
         x: {time: true, range: () => bars.length ? [bars[0], bars.at(-1) + length] : [charts.since, charts.until]},
         y: {range: (_, __, highest) => [0, Math.max(highest || 0, 4)]},
       },
-      axes: [{...axis, space: 70, values: (_, times) => times.map(one => tickOf(one, isLong))}, {...axis, incrs: INCREMENTS, size: 44}],
+      axes: [{...axis, size: 30, space: 70, incrs: isLong ? LONG_STEPS : STEPS, values: (_, times) => times.map(one => tickOf(one, isLong))}, {...axis, incrs: INCREMENTS, size: 44}],
       series: [{}, ...series.map((one, place) => ({
         label: nameOf(one),
         fill: colour(colours[place]),
