@@ -32,6 +32,7 @@ app: App = App(
             "views",
             "status_views",
             "page_views",
+            "installation_views",
             "change_views",
             "fhir_views",
             "api_views",
