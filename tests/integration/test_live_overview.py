@@ -102,7 +102,11 @@ async def test_tables_of_a_version_that_kept_no_totals_get_them_with_the_next_ba
     settings: WorkerSettings, start_worker: StartWorker
 ) -> None:
     worker = start_worker("newer")
-    envelopes = [oracle.envelope(f"p{number}", 150, 95, effective="2026-03-01T08:00:00Z") for number in range(12)]
+    envelopes = [
+        oracle.envelope(f"p{number}", 150, 95, effective=f"2026-03-01T{hour}:00:00Z")
+        for number in range(12)
+        for hour in ("08", "09")
+    ]
     await produce(settings.kafka, settings.readings_topic, envelopes)
     await wait_until_drained(settings)
     alerts = worker.get("/alerts/")["alerts"]
@@ -120,8 +124,8 @@ async def test_tables_of_a_version_that_kept_no_totals_get_them_with_the_next_ba
     await produce(settings.kafka, settings.readings_topic, again)
     await wait_until_drained(settings)
     overview = worker.get("/overview/")
-    assert (overview["patients"], overview["readings"], overview["anomalies"]) == (12, 24, {"Hypertension": 12})
-    assert overview["alerts"]["moderate"]["open"] == len(worker.get("/alerts/")["alerts"])
+    assert (overview["patients"], overview["readings"], overview["anomalies"]) == (12, 36, {"Hypertension": 24})
+    assert overview["alerts"]["moderate"]["open"] == len(worker.get("/alerts/")["alerts"]) == 12
 
 
 def is_incomplete(overview: dict[str, Any]) -> bool:
