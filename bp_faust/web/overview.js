@@ -75,7 +75,7 @@ function figure(figures, name, text, href) {
   const value = element("strong", null, "–");
   const more = element("span", {className: "quiet"});
   const heading = href ? element("a", {href}, text) : text;
-  const card = element("div", {className: "card figure"}, element("dt", null, heading), element("dd", null, value, more));
+  const card = element("div", {className: `card figure${name === "anomalies" ? " wide" : ""}`}, element("dt", null, heading), element("dd", null, value, more));
   figures[name] = {value, more, card, lines: ""};
   return card;
 }

@@ -59,6 +59,7 @@ export function stackedBars() {
     plot = new uPlot({
       width: canvas.clientWidth,
       height: HEIGHT,
+      padding: [8, 30, 0, 0],
       legend: {show: false},
       cursor: {y: false, points: {show: false}, drag: {x: false, y: false}},
       scales: {
