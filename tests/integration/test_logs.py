@@ -124,6 +124,7 @@ def test_as_json_what_is_refused_at_start_and_in_commands_is_an_object_too(setti
 
 async def test_for_people_lines_say_when_in_utc(settings: WorkerSettings, start_worker: StartWorker) -> None:
     worker = await asyncio.to_thread(start_worker)
+    await eventually(lambda: "Ready: at work" in worker.log.read_text(), 60)
     assert await asyncio.to_thread(worker.stop) == 0
     log = worker.log.read_text()
     assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z \[info +\] Ready: at work", log, re.MULTILINE)
