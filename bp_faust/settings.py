@@ -267,7 +267,7 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as exc:
-        wrong = (_wrong(str(error["loc"][0]), error["input"], error["msg"]) for error in exc.errors())
+        wrong = (_wrong(str(error["loc"][0]), error["input"], _message(error)) for error in exc.errors())
         raise SystemExit("\n".join(wrong)) from exc
     except SecretFileError as exc:
         raise SystemExit(f"Error: {exc}") from exc
@@ -297,6 +297,12 @@ def read_scenario(settings: Settings) -> Scenario:
         return find_scenario(settings.simulation_scenario)
     except ScenarioError as exc:
         raise SystemExit(f"Error: {exc}") from exc
+
+
+def _message(error: Any) -> str:
+    if error["type"] == "too_short":  # pydantic speaks of items of a secret
+        return f"it must be {error['ctx']['min_length']} characters or more"
+    return str(error["msg"])
 
 
 def _wrong(name: str, value: object, message: str) -> str:

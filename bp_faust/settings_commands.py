@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from pydantic import SecretStr
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from yarl import URL
 
 from bp_faust.app import app
@@ -18,35 +14,38 @@ from bp_faust.app import settings as own_settings
 from bp_faust.command import Command
 from bp_faust.settings import FAUST_SETTINGS, Settings
 
-#: Faust's settings whose name in the environment is not their attribute's.
-_ATTRIBUTES = {"BROKER_URL": "broker"}
-
 
 class settings(Command):
     """Show every setting in force and where it came from; of secrets, only whether they are set.
 
-    Examples: faust -A bp_faust settings; faust -A bp_faust --json settings.
+    \b
+    Examples:
+      faust -A bp_faust settings
+      faust -A bp_faust --json settings
     """
 
     async def run(self, *args: Any, **kwargs: Any) -> None:
         """Print a table, or an array of objects with --json."""
-        rows = settings_in_force(own_settings, app.conf)
+        rows = settings_in_force(own_settings, app.conf, os.environ)
         if self.json:
-            sys.stdout.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
+            self.say_json(rows)
             return
-        table = Table("setting", "value", "from", box=box.SIMPLE)
-        for row in rows:
-            table.add_row(row["name"], row["value"], row["from"])
-        Console(markup=False, highlight=False).print(table)
+        headers = ("setting", "value", "from")
+        self.say_rows(headers, [(row["name"], row["value"], row["from"]) for row in rows], whole=("setting",))
 
 
-def settings_in_force(own: Settings, conf: Any) -> list[dict[str, str]]:
-    """Return name, value and origin of our settings and of those of Faust's that README.md lists."""
-    values = {name: getattr(own, name) for name in Settings.model_fields}
-    values |= {name.lower(): getattr(conf, _ATTRIBUTES.get(name, name.lower())) for name in FAUST_SETTINGS}
+def settings_in_force(own: Settings, conf: Any, environment: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return name, value and origin of our settings, and of those of Faust's that README.md lists or that are set."""
+    # Ours are found whatever their case, as pydantic-settings does.
+    given = {name.upper(): text for name, text in environment.items() if text}
+    values = {f"BP_FAUST_{name}".upper(): getattr(own, name) for name in Settings.model_fields}
+    for parameter in conf.SETTINGS.values():
+        variable = f"BP_FAUST_{parameter.env_name}"
+        if parameter.env_name in FAUST_SETTINGS or variable in given:
+            values[variable] = getattr(conf, parameter.name)
     return [
-        {"name": variable, "value": _shown(value), "from": _origin(variable, value)}
-        for variable, value in ((f"BP_FAUST_{name}".upper(), value) for name, value in values.items())
+        {"name": name, "value": _shown(value), "from": _origin(name, value, given)}
+        for name, value in sorted(values.items())
     ]
 
 
@@ -60,17 +59,17 @@ def _shown(value: object) -> str:
     if isinstance(value, (list, tuple)):
         separator = ";" if value and isinstance(value[0], URL) else ","
         return separator.join(_shown(part) for part in value)
+    if isinstance(value, float):
+        return f"{value:g}"
     text = str(value)
     if "://" in text and URL(text).password:
         return str(URL(text).with_password("hidden"))
     return text
 
 
-def _origin(variable: str, value: object) -> str:
-    # Ours are found whatever their case, as pydantic-settings does.
-    environment = {name.upper(): text for name, text in os.environ.items()}
-    if environment.get(variable):
+def _origin(variable: str, value: object, environment: Mapping[str, str]) -> str:
+    if variable in environment:
         return "environment"
-    if isinstance(value, SecretStr) and environment.get(f"{variable}_FILE"):
+    if isinstance(value, SecretStr) and f"{variable}_FILE" in environment:
         return f"file {environment[f'{variable}_FILE']}"
     return "default"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ SECRET = "a-secret-of-enough-characters"
 
 
 def rows() -> dict[str, dict[str, str]]:
-    return {row["name"]: row for row in settings_in_force(Settings(), app.conf)}
+    return {row["name"]: row for row in settings_in_force(Settings(), app.conf, os.environ)}
 
 
 def test_every_setting_is_shown() -> None:
