@@ -38,6 +38,7 @@ app: App = App(
             "patient_commands",
             "backtest_commands",
             "settings_commands",
+            "doctor_commands",
         )
     ],
     web_application_options={

@@ -1,6 +1,7 @@
 """Describe the indices of anomalies and of alerts, and make sure that they are there and fit."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from elastic_transport import TransportError
@@ -110,11 +111,28 @@ async def ensure_index(client: AsyncElasticsearch, name: str, properties: Proper
     Raises IndexMappingError where the existing index cannot hold our documents, SearchDeniedError where we lack the
     right, SearchUnavailableError where Elasticsearch cannot be reached, SearchError where it will not do it.
     """
-    try:
+    with _told(client, name):
         await client.indices.put_index_template(name=name, body=index_template(name, properties))
         if not await client.indices.exists(index=name):
             await _create(client, name)
-        await _check(client, name, properties)
+        await _complete(client, name, properties)
+
+
+async def check_index(client: AsyncElasticsearch, name: str, properties: Properties) -> bool:
+    """Return whether the index is there, and raise what ``ensure_index`` would; nothing is changed."""
+    with _told(client, name):
+        await client.indices.simulate_template(name=name, body=index_template(name, properties))
+        if not await client.indices.exists(index=name):
+            return False
+        await _fitting_mappings(client, name, properties)
+        return True
+
+
+@contextlib.contextmanager
+def _told(client: AsyncElasticsearch, name: str) -> Iterator[None]:
+    """Raise our own errors in place of the client's."""
+    try:
+        yield
     except TransportError as error:
         raise SearchUnavailableError(f"Elasticsearch at {address(client)} {describe(error)}") from error
     except ApiError as error:
@@ -128,8 +146,12 @@ async def ensure_index(client: AsyncElasticsearch, name: str, properties: Proper
                 "rights manage_index_templates (cluster) and create_index, manage (index)"
             ) from error
         raise SearchError(
-            f"Elasticsearch at {address(client)} could not prepare the index {name} ({reason}): {error.message}"
+            f"Elasticsearch at {address(client)} could not prepare the index {name} ({reason}): {_reason(cause)}"
         ) from error
+
+
+def _reason(cause: object) -> str:
+    return str(cause.get("reason", "it does not say why")) if isinstance(cause, Mapping) else "it does not say why"
 
 
 async def _create(client: AsyncElasticsearch, name: str) -> None:
@@ -140,7 +162,8 @@ async def _create(client: AsyncElasticsearch, name: str) -> None:
             raise  # not the race with another worker that is starting too
 
 
-async def _check(client: AsyncElasticsearch, name: str, properties: Properties) -> None:
+async def _fitting_mappings(client: AsyncElasticsearch, name: str, properties: Properties) -> Mapping[str, Any]:
+    """Return the mappings of the indices behind a name; raise IndexMappingError where one does not fit."""
     answer = await client.indices.get_mapping(index=name)
     # An alias answers with the names of the indices behind it.
     for index, found in answer.body.items():
@@ -150,7 +173,13 @@ async def _check(client: AsyncElasticsearch, name: str, properties: Properties) 
                 f"the existing Elasticsearch index {index} does not fit: {wrong}; delete it, or reindex it into one "
                 f"made from the index template {name}, or choose another index name"
             )
-    await client.indices.put_mapping(index=name, dynamic=_DYNAMIC, properties=_lacking(answer.body, properties))
+    found_mappings: Mapping[str, Any] = answer.body
+    return found_mappings
+
+
+async def _complete(client: AsyncElasticsearch, name: str, properties: Properties) -> None:
+    found = await _fitting_mappings(client, name, properties)
+    await client.indices.put_mapping(index=name, dynamic=_DYNAMIC, properties=_lacking(found, properties))
     await client.indices.put_settings(index=name, settings={"gc_deletes": _GC_DELETES}, preserve_existing=True)
 
 

@@ -27,6 +27,8 @@ FAUST_SIDE = {
     "dead_letter_commands",
     "patient_commands",
     "backtest_commands",
+    "settings_commands",
+    "doctor_commands",
 }
 
 
