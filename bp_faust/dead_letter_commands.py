@@ -48,7 +48,7 @@ def _known_reasons(context: click.Context, parameter: click.Parameter, codes: tu
             close = get_close_matches(code, BY_CODE, n=1)
             raise click.BadParameter(
                 f"there is no reason code {code!r}; "
-                + (f"did you mean {close[0]}?" if close else "docs/reason-codes.md lists those there are")
+                + (f"did you mean {close[0]}?" if close else "docs/reference/reason-codes.md lists those there are")
             )
     return frozenset(codes)
 

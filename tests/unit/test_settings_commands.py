@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from bp_faust.app import app
 from bp_faust.settings import FAUST_SETTINGS, Settings
-from bp_faust.settings_commands import settings_in_force
+from bp_faust.settings_in_force import settings_in_force
 
 SECRET = "a-secret-of-enough-characters"
 
 
 def rows() -> dict[str, dict[str, str]]:
-    return {row["name"]: row for row in settings_in_force(Settings(), app.conf, os.environ)}
+    return {row["name"]: row for row in settings_in_force(Settings(), app.conf)}
 
 
 def test_every_setting_is_shown() -> None:
