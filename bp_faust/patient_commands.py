@@ -76,9 +76,8 @@ class patient(Command):
         if action == "pseudonym":
             self._tell_pseudonym(who)
             return
-        known = await self._known()
         if action == "show":
-            self._show(known, who)
+            self._show(await self._known(), who)
             return
         if not who or who in ("cohort/", "patient/"):
             raise click.UsageError("Name a patient, or a cohort as cohort/NAME.", self.ctx)
@@ -87,7 +86,7 @@ class patient(Command):
         now = datetime.now(timezone.utc)
         if str(chosen.get("birth_date", "")) > now.date().isoformat():
             raise click.UsageError("--birth-date lies in the future.", self.ctx)
-        key = _key(who)
+        key, known = _key(who), await self._known()
         before = PatientSettings() if clear else known.get(key, PatientSettings())
         limits = {name: chosen.pop(name) for name in _THRESHOLDS if name in chosen}
         if limits:
