@@ -84,7 +84,8 @@ class patient(Command):
         if not chosen and not clear:
             raise click.UsageError("Say what to set; --help lists it.", self.ctx)
         now = datetime.now(timezone.utc)
-        if str(chosen.get("birth_date", "")) > now.date().isoformat():
+        born = str(chosen.get("birth_date", ""))
+        if born[:1].isdigit() and born > now.date().isoformat():
             raise click.UsageError("--birth-date lies in the future.", self.ctx)
         key, known = _key(who), await self._known()
         before = PatientSettings() if clear else known.get(key, PatientSettings())
