@@ -6,10 +6,13 @@ export BP_FAUST_CACHE_DIR ?= $(CURDIR)/.cache/bp_faust
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command 'make lock'
 
-.PHONY: demo test chaos bench check format lock audit clean
+# The page's chart library; see bp_faust/web/vendor/README.md.
+UPLOT := 1.6.32
+
+.PHONY: demo test chaos bench check pythons docs format lock audit uplot clean
 
 demo: .venv/installed-local
-	@$(BIN)/faust -A bp_faust demo
+	@$(BIN)/faust -A bp_faust demo $(ARGS)
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest $(TESTS)
@@ -25,7 +28,24 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir .cache/site
 	$(BIN)/python -m pytest -q tests/unit
+
+# The unit tests on each Python from 3.10 to 3.13 that is found here; PYTHONS='/a/python /another/python' names others.
+PYTHONS ?= $(foreach version,3.10 3.11 3.12 3.13,$(firstword $(wildcard $(HOME)/.pyenv/versions/$(version).*/bin/python) \
+	$(shell python$(version) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+pythons:
+	@for python in $(PYTHONS); do \
+		name=$$($$python -c 'import platform; print(platform.python_version())') && echo "Python $$name" && \
+		$$python -m venv .cache/python-$$name && \
+		.cache/python-$$name/bin/python -m pip install --quiet --disable-pip-version-check \
+			--constraint constraints.lock --editable '.[test]' && \
+		.cache/python-$$name/bin/python -m pytest -q tests/unit || exit 1; \
+	done
+
+# The documentation as a site, in site/.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
@@ -40,8 +60,15 @@ lock: .venv/installed-dev
 audit: .venv/installed-dev
 	@PIP_AUDIT_LOGLEVEL=error $(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.lock
 
+# Fetch the chart library's files from its npm package; takes npm.
+uplot:
+	folder="$$(mktemp -d)" && npm pack --silent --pack-destination "$$folder" uplot@$(UPLOT) >/dev/null && \
+	tar -xzf "$$folder/uplot-$(UPLOT).tgz" -C "$$folder" && \
+	cp "$$folder/package/LICENSE" "$$folder/package/dist/uPlot.esm.js" "$$folder/package/dist/uPlot.min.css" bp_faust/web/vendor/ && \
+	rm -r "$$folder"
+
 clean:
-	rm -rf .venv .cache build dist *.egg-info
+	rm -rf .venv .cache build dist site *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

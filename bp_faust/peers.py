@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TypeVar
 
-import orjson
+import msgspec
 from aiohttp import ClientError, ClientTimeout
 from faust.web import Request
 from yarl import URL
@@ -16,32 +16,42 @@ from bp_faust.web_access import credentials
 #: How long other workers may take to answer, in seconds.
 _PEER_SECONDS = 3.0
 
+#: The parameter of the query of views that ask other workers.
+LOCAL = {"local": "Only what this worker has."}
 
-async def ask_peers(request: Request, path: str) -> tuple[list[dict[str, Any]], list[str]]:
+_Answer = TypeVar("_Answer")
+
+
+async def ask_peers(request: Request, path: str, kind: type[_Answer]) -> tuple[list[_Answer], list[str]]:
     """Return what the other workers answer for themselves, and the addresses of those that do not; none if ?local.
 
-    They are asked with what the request itself was let in by.
+    They are asked the same, with what the request itself was let in by.
     """
     if "local" in request.query:
         return [], []
-    own = URL(app.conf.canonical_url).authority
-    urls = (URL(host) for host in app.router.tables_metadata())
-    peers = [url for url in urls if url.authority and url.authority != own]
+    peers, query = peer_urls(), {**request.query, "local": ""}
     answers = await asyncio.gather(
-        *(_ask(peer.with_path(path).with_query("local"), credentials(request)) for peer in peers)
+        *(ask_peer(peer.with_path(path).with_query(query), credentials(request), kind) for peer in peers)
     )
     missing = [str(peer) for peer, answer in zip(peers, answers, strict=True) if answer is None]
     return [answer for answer in answers if answer is not None], missing
 
 
-async def _ask(url: URL, headers: dict[str, str]) -> dict[str, Any] | None:
+def peer_urls() -> list[URL]:
+    """Return the addresses of the other workers that have tables."""
+    own = URL(app.conf.canonical_url).authority
+    urls = (URL(host) for host in app.router.tables_metadata())
+    return [url for url in urls if url.authority and url.authority != own]
+
+
+async def ask_peer(url: URL, headers: dict[str, str], kind: type[_Answer]) -> _Answer | None:
+    """Return what another worker answers, None where that is not 200, in time."""
     try:
         async with app.http_client.get(
             url, headers=headers, timeout=ClientTimeout(_PEER_SECONDS), allow_redirects=False
         ) as response:
             if response.status != 200:
                 return None
-            told: dict[str, Any] = orjson.loads(await response.read())
-            return told
-    except (ClientError, TimeoutError, asyncio.TimeoutError, ValueError):
+            return msgspec.json.decode(await response.read(), type=kind)
+    except (ClientError, TimeoutError, asyncio.TimeoutError, msgspec.DecodeError):
         return None

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "bp_faust"
-PURE = ["fhir", "clinical", "simulation", "models.py", "pseudonyms.py", "event_documents.py", "yaml_files.py"]
+PURE = [
+    "fhir",
+    "clinical",
+    "simulation",
+    "models.py",
+    "pseudonyms.py",
+    "event_documents.py",
+    "yaml_files.py",
+    "installation.py",
+]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}
 CHANCE_AND_CLOCK = {"random", "secrets", "time"}
 CLOCK = {"now", "utcnow", "today"}
@@ -21,8 +30,10 @@ FAUST_SIDE = {
     "views",
     "status_views",
     "page_views",
+    "installation_views",
     "fhir_views",
     "change_views",
+    "api_views",
     "commands",
     "sending_commands",
     "dead_letter_commands",
