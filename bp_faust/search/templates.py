@@ -185,7 +185,7 @@ async def _check(client: AsyncElasticsearch, name: str, properties: Properties) 
     ):
         raise IndexMappingError(
             f"{name} in Elasticsearch must be one index, or an alias of one, that does not roll over: in a series of "
-            "indices what is sent again or corrected would stand twice; the how-to on Elasticsearch says what to do instead"
+            "indices what is sent again or corrected would stand twice; see docs/how-to/elasticsearch-and-kibana.md"
         )
     ((index, found),) = answer.body.items()
     known = found["mappings"].get("properties", {})
