@@ -3,12 +3,17 @@
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from bp_faust.search.client import connect
+from bp_faust.search.errors import IndexMappingError
 from bp_faust.search.templates import (
     ALERT_PROPERTIES,
     ANOMALY_PROPERTIES,
     REFUSAL_PROPERTIES,
     Properties,
+    ensure_index,
     index_template,
     is_one_of_a_series,
     mappings,
@@ -74,3 +79,25 @@ def test_what_rolls_over_is_known_by_its_settings_or_its_name() -> None:
     assert is_one_of_a_series("anomalies-000001", {"index.lifecycle.rollover_alias": "anomalies"})
     assert is_one_of_a_series(".ds-anomalies-2026.11.24-000001", {"index.number_of_shards": "1"})
     assert not is_one_of_a_series("anomalies", {"index.lifecycle.name": "keep-a-year"})
+
+
+@pytest.mark.parametrize(
+    ("index", "settings"),
+    [
+        ("anomalies-000001", {"index.lifecycle.name": "hot", "index.lifecycle.rollover_alias": "anomalies"}),
+        (".ds-anomalies-2026.11.24-000001", {"index.lifecycle.name": "hot"}),
+    ],
+)
+async def test_what_rolls_over_is_refused_at_start(index: str, settings: dict[str, str]) -> None:
+    """Answers as an Elasticsearch with x-pack documents them; the one of the other tests has none."""
+
+    async def answer(request: web.Request) -> web.Response:
+        found = {index: {"aliases": {"anomalies": {}}, "mappings": mappings(ANOMALY_PROPERTIES), "settings": settings}}
+        told = found if request.method == "GET" else {"acknowledged": True}
+        return web.json_response(told, headers={"X-Elastic-Product": "Elasticsearch"})
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(application) as server, connect(str(server.make_url("")).rstrip("/")) as client:
+        with pytest.raises(IndexMappingError, match="does not roll over"):
+            await ensure_index(client, "anomalies", ANOMALY_PROPERTIES)
