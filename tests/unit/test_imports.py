@@ -17,6 +17,7 @@ PURE = [
     "event_documents.py",
     "yaml_files.py",
     "installation.py",
+    "search/charts.py",
 ]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}
 CHANCE_AND_CLOCK = {"random", "secrets", "time"}
@@ -31,6 +32,7 @@ FAUST_SIDE = {
     "status_views",
     "page_views",
     "installation_views",
+    "chart_views",
     "fhir_views",
     "change_views",
     "api_views",
