@@ -27,6 +27,7 @@ app: App = App(
         f"bp_faust.{module}"
         for module in (
             "agents",
+            "index_agents",
             "alert_agents",
             "timers",
             "views",

@@ -16,7 +16,7 @@ from bp_faust.doctor.findings import Finding, finding
 from bp_faust.doctor.kafka import look_at_kafka
 from bp_faust.doctor.machine import look_at_data_directory
 from bp_faust.doctor.settings import look_at_policies, look_at_settings
-from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES
+from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, REFUSAL_PROPERTIES
 from bp_faust.sinks import client
 from bp_faust.terminal import waiting
 
@@ -43,6 +43,8 @@ class doctor(Command):
             "anomalies": (settings.elasticsearch_index, ANOMALY_PROPERTIES),
             "alerts": (settings.elasticsearch_alerts_index, ALERT_PROPERTIES),
         }
+        if settings.elasticsearch_refusals_index:
+            indices["refusals"] = (settings.elasticsearch_refusals_index, REFUSAL_PROPERTIES)
         writes_readings = settings.simulation_interval > 0 or settings.fhir_token is not None
         try:
             with waiting("Looking …", self.quiet):

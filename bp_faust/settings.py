@@ -135,6 +135,10 @@ class Settings(BaseSettings):
     elasticsearch_alerts_index: str = Field(
         "blood_pressure_alerts", min_length=1, description="The index that alerts are kept in."
     )
+    elasticsearch_refusals_index: str = Field(
+        "blood_pressure_refusals",
+        description="The index that refused records are noted in, by place and reason; empty for none.",
+    )
     elasticsearch_api_key: SecretStr | None = Field(None, description="An API key for Elasticsearch.")
     elasticsearch_username: str | None = Field(None, description="A user of Elasticsearch, where there is no API key.")
     elasticsearch_password: SecretStr | None = Field(None, description="That user's password.")

@@ -192,7 +192,10 @@ async def test_lacking_rights_and_a_clock_that_is_wrong_are_told(settings: Worke
         "/_cluster/health": {"status": "red"},
         "/_security/user/_has_privileges": {
             "cluster": {"manage_index_templates": True},
-            "index": {settings.index: lacking, settings.alerts_index: dict.fromkeys(lacking, True)},
+            "index": {
+                settings.index: lacking,
+                **dict.fromkeys((settings.alerts_index, settings.refusals_index), dict.fromkeys(lacking, True)),
+            },
         },
         "/_nodes/_local/stats/process": {"nodes": {"a": {"timestamp": int(1000 * (time.time() - 300))}}},
         "/_nodes/_local/_none": {"nodes": {"a": {"version": "7.17.9"}}},
