@@ -16,7 +16,7 @@ demo: .venv/installed-local
 
 # Each of the processes has a Kafka and an Elasticsearch of its own.
 test: .venv/installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 chaos: .venv/installed-test
 	$(BIN)/python -m pytest tests/chaos --full --capture=no $(ARGS)
