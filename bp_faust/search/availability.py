@@ -10,9 +10,10 @@ _logger = logging.getLogger(__name__)
 class Availability:
     """Hold whether the last request was answered by an Elasticsearch that is up."""
 
-    def __init__(self, where: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Note it of the Elasticsearch at an address, which holds no credentials."""
+    def __init__(self, where: str, clock: Callable[[], float] = time.monotonic, *, index: str | None = None) -> None:
+        """Note it of the Elasticsearch at an address, which holds no credentials, as who writes to an index sees it."""
         self._where = where
+        self._index = index
         self._clock = clock
         self._away_since: float | None = None
         #: None before the first request.
@@ -24,7 +25,9 @@ class Availability:
         if self._away_since is not None:
             seconds = round(self._clock() - self._away_since, 3)
             self._away_since = None
-            _logger.info("Elasticsearch at %s answers again.", self._where, extra={"seconds": seconds})
+            _logger.info(
+                "Elasticsearch at %s answers again.", self._where, extra={"seconds": seconds, "index": self._index}
+            )
 
     def down(self, cause: str) -> None:
         """Note that there was none, or one that says to try later; ``cause`` completes "Elasticsearch at ... "."""
@@ -32,5 +35,8 @@ class Availability:
         if self._away_since is None:
             self._away_since = self._clock()
             _logger.warning(
-                "Elasticsearch at %s %s: documents are kept and sent again until it takes them.", self._where, cause
+                "Elasticsearch at %s %s: documents are kept and sent again until it takes them.",
+                self._where,
+                cause,
+                extra={"index": self._index},
             )

@@ -67,7 +67,9 @@ class Sink:
         #: The writes that wait for Elasticsearch to let us write again.
         self._denied: set[object] = set()
         self._said = float("-inf")
-        self.writer = BulkWriter(client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS))
+        self.writer = BulkWriter(
+            client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS), index=index
+        )
         self._ready = asyncio.Event()
         self._opening = False
 

@@ -53,13 +53,14 @@ class BulkWriter:
         wait_longest: float = 5.0,
         on_retry: OnRetry = note_retry,
         on_request: Callable[[int], None] = lambda requests: None,
+        index: str | None = None,
     ) -> None:
         """Send requests of up to max_documents and max_bytes through client, in_flight of them at a time.
 
         Between tries it waits wait_first seconds, then twice as long each time up to wait_longest, plus jitter.
         on_retry is told each time, in one sentence that holds no document content. on_request is told before each
         request how long it may take until it is answered: as long as so many requests, one after the other, as it may
-        have to wait for others. Setting stopping ends all writing.
+        have to wait for others. Setting stopping ends all writing. The log names the index, where there is only one.
         """
         self.stopping = stopping or asyncio.Event()
         self.documents = 0
@@ -69,7 +70,7 @@ class BulkWriter:
         self.seconds = 0.0
         self._client = client
         self._address = address(client)
-        self.availability = Availability(self._address)
+        self.availability = Availability(self._address, index=index)
         self._max_documents = max_documents
         self._max_bytes = max_bytes
         self._in_flight = in_flight

@@ -68,7 +68,9 @@ async def test_as_json_every_line_is_an_event_with_its_fields(
 
         await proxy.refuse()
         await produce(settings.kafka, settings.readings_topic, oracle.random_envelopes(100, 10, seed=52))
-        assert (await seen(worker, f"Elasticsearch at {proxy.url} cannot be used"))["level"] == "warning"
+        away = await seen(worker, f"Elasticsearch at {proxy.url} cannot be used")
+        assert away["level"] == "warning"
+        assert away["index"] in (settings.index, settings.alerts_index)
         await proxy.heal()
         assert (await seen(worker, f"Elasticsearch at {proxy.url} answers again."))["seconds"] > 0
         await wait_until_drained(settings)
