@@ -15,7 +15,7 @@ _ATTRIBUTES = {"BROKER_URL": "broker"}
 
 
 def settings_in_force(own: Settings, conf: Any) -> list[dict[str, str]]:
-    """Return name, value and origin of our settings and of those of Faust's that README.md lists."""
+    """Return name, value and origin of our settings and of those of Faust's that the reference lists."""
     values = {name: getattr(own, name) for name in Settings.model_fields}
     values |= {name.lower(): getattr(conf, _ATTRIBUTES.get(name, name.lower())) for name in FAUST_SETTINGS}
     return [
