@@ -28,7 +28,7 @@ async def read_records(
 
     Progress is told as (done, all) records. Raises TopicError where there is no such topic, BrokerUnavailableError.
     """
-    partitions = await _partitions(app, topic)
+    partitions = await partitions_of(app, topic)
     consumer = AIOKafkaConsumer(
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -56,7 +56,7 @@ async def read_merged(
     app: App, topic: str, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> AsyncIterator[list[Any]]:
     """Yield the records of a topic in pieces, those of all partitions together, in about the order of their times."""
-    partitions = await _partitions(app, topic)
+    partitions = await partitions_of(app, topic)
     async with contextlib.AsyncExitStack() as stack:
         consumers = {
             tp: await stack.enter_async_context(
@@ -100,7 +100,8 @@ async def _pieces(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> A
             yield records
 
 
-async def _partitions(app: App, topic: str) -> list[TopicPartition]:
+async def partitions_of(app: App, topic: str) -> list[TopicPartition]:
+    """Return a topic's partitions; raise TopicError where there is no such topic, BrokerUnavailableError."""
     async with admin_client(app) as client:
         if topic not in await client.list_topics():
             raise TopicError(

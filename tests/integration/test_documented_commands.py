@@ -140,6 +140,7 @@ async def test_the_commands_of_a_page_do_what_it_says(name: str, follow: Follow,
         words: dict[str, Callable[[], str]] = {
             "kafka.example.org:9092": lambda: settings.kafka,
             "http://search.example.org:9200": lambda: settings.elasticsearch_url,
+            "localhost:9200": lambda: settings.elasticsearch_url.removeprefix("http://"),
             "https://fhir.example.org": lambda: fhir_server.url,
             "https://bp-faust.example.org": lambda: f"http://127.0.0.1:{page.environment['BP_FAUST_WEB_PORT']}",
             "--group bp_faust": lambda: f"--group {settings.app_id}",
@@ -147,6 +148,7 @@ async def test_the_commands_of_a_page_do_what_it_says(name: str, follow: Follow,
             "blood_pressure_anomalies_v2": lambda: settings.index,
             "blood_pressure_anomalies": lambda: settings.anomalies_topic,
             "blood_pressure_alerts": lambda: settings.alerts_topic,
+            "blood_pressure_refusals": lambda: settings.refusals_index,
             "pseudonym-0f…": lambda: json.loads(page.ask("/patients/p-1/").stdout)["pseudonym"],
         }
         environment = {key: value for key, value in settings.environment().items() if key.startswith("BP_FAUST_")}
