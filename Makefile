@@ -14,8 +14,9 @@ UPLOT := 1.6.32
 demo: .venv/installed-local
 	@$(BIN)/faust -A bp_faust demo $(ARGS)
 
+# Each of the processes has a Kafka and an Elasticsearch of its own.
 test: .venv/installed-test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 chaos: .venv/installed-test
 	$(BIN)/python -m pytest tests/chaos --full --capture=no $(ARGS)

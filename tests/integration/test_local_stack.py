@@ -151,7 +151,7 @@ def test_the_demo_shows_anomalies_keeps_them_and_ends_cleanly(tmp_path: Path) ->
         elasticsearch = re.search(r"Elasticsearch at (\S+)", log.read_text())
         assert elasticsearch
         with urllib.request.urlopen(page, timeout=5) as response:
-            assert b"<title>bp_faust" in response.read()
+            assert b"<title>Blood pressure" in response.read()
 
         def shown(page: str = page) -> int:
             answer = get(f"{page}patients/")
