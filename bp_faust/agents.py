@@ -11,7 +11,7 @@ import msgspec
 
 from bp_faust import fhir, metrics
 from bp_faust.app import app, settings
-from bp_faust.dead_letters import Origin, letter_headers, origin_of, read_letter
+from bp_faust.dead_letters import Origin, is_replay_note, letter_headers, read_letter, read_replay_note, source_origin
 from bp_faust.engine.batches import Batch, Effects, Record
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Anomaly, Reading, Rejection
@@ -24,7 +24,7 @@ from bp_faust.search.sink import Sink, document_id
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
 from bp_faust.sinks import alert_sink, anomaly_sink, client
-from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
+from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key, replayed_key
 from bp_faust.topics import (
     alerts,
     anomalies,
@@ -142,7 +142,13 @@ def apply_settings(batch: Batch, effects: Effects) -> None:
 @app.transactional_agent(dead_letters, table=refusals)
 def count_refusals(batch: Batch, effects: Effects) -> None:
     """Count refused records by reason, each once: a topic's partition is refused in order, but for replays."""
-    letters = [read_letter(_here(batch, record), record.key, record.value, record.headers) for record in batch.records]
+    letters = []
+    for record in batch.records:
+        if is_replay_note(record.headers):
+            when = refusal_counts.encode(record.timestamp)
+            effects.changes.update((replayed_key(origin), when) for origin in read_replay_note(record.value))
+        else:
+            letters.append(read_letter(_here(batch, record), record.key, record.value, record.headers))
     keys = {refused_up_to_key(letter.origin.topic, letter.origin.partition) for letter in letters}
     keys |= {reason_key(reason) for letter in letters for reason in letter.reasons}
     before = {
@@ -247,4 +253,4 @@ def _here(batch: Batch, record: Record) -> Origin:
 
 def _origin(batch: Batch, record: Record) -> Origin:
     here = _here(batch, record)
-    return origin_of(here, record.headers) if record.headers else here
+    return source_origin(here, record.headers) if record.headers else here

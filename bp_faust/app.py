@@ -31,6 +31,7 @@ app: App = App(
             "status_views",
             "page_views",
             "change_views",
+            "refusal_views",
             "fhir_views",
             "commands",
             "sending_commands",

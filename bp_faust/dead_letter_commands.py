@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 import orjson
@@ -20,9 +19,9 @@ from rich.table import Table
 
 from bp_faust.app import app, settings
 from bp_faust.audit import Action, note, of_command
-from bp_faust.clinical.state import timestamp
 from bp_faust.command import Command
 from bp_faust.dead_letter_topic import Filter, Found, read_letters, replay
+from bp_faust.described_letters import content, described, when
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir import parse
 from bp_faust.fhir.reasons import BY_CODE
@@ -108,14 +107,14 @@ class dlq(Command):
 
     def _list(self, found: list[Found], limit: int | None) -> None:
         if self.json:
-            self.say(orjson.dumps([_described(one) for one in found]).decode())
+            self.say(orjson.dumps([described(one) for one in found]).decode())
             return
         rows = []
         for _, letter in found:
             first = letter.rejections[0] if letter.rejections else Rejection("unknown", "", "")
             more = f" (+{letter.rejected - 1})" if letter.rejected > 1 else ""
             size = str(len(letter.value or b""))
-            rows.append((_when(letter.origin.timestamp), str(letter.origin), first.reason + more, first.path, size))
+            rows.append((when(letter.origin.timestamp), str(letter.origin), first.reason + more, first.path, size))
         console = Console()
         if not console.is_terminal:
             for row in rows:
@@ -131,10 +130,10 @@ class dlq(Command):
     def _show(self, found: Found) -> None:
         """Print a letter whole, with what is wrong by the rules in force now."""
         if self.json:
-            self.say(orjson.dumps({**_described(found), **_content(found)}, option=orjson.OPT_INDENT_2).decode())
+            self.say(orjson.dumps({**described(found), **content(found)}, option=orjson.OPT_INDENT_2).decode())
             return
         place, letter = found
-        self.say(f"{letter.origin}, received {_when(letter.origin.timestamp)}, refused {_when(place.timestamp)}")
+        self.say(f"{letter.origin}, received {when(letter.origin.timestamp)}, refused {when(place.timestamp)}")
         for rejection in letter.rejections:
             self.say(f"  {rejection.reason} at {rejection.path}: {rejection.detail}")
             if rejection.reason in BY_CODE:
@@ -143,8 +142,8 @@ class dlq(Command):
             outcomes = parse(letter.value or b"", settings.parse_options())
             if not any(isinstance(outcome, Rejection) for outcome in outcomes):
                 self.say("  By the settings in force now it can be read: replay it.")
-        for name, content in letter.headers:
-            self.say(f"  header {name}: {content.decode(errors='replace')}")
+        for name, value in letter.headers:
+            self.say(f"  header {name}: {value.decode(errors='replace')}")
         if letter.key is not None:
             self.say(f"  key: {letter.key.decode(errors='replace')}")
         text = (letter.value or b"").decode(errors="replace")
@@ -154,7 +153,7 @@ class dlq(Command):
         written = 0
         with _opened(output) as file:
             async for found in chosen:
-                file.write(orjson.dumps({**_described(found), **_content(found)}) + b"\n")
+                file.write(orjson.dumps({**described(found), **content(found)}) + b"\n")
                 written += 1
         return written
 
@@ -194,43 +193,3 @@ def _opened(output: str | None) -> Iterator[BinaryIO]:
             yield file
     except OSError as exc:
         raise InputFileError(f"{output} cannot be written ({exc.strerror}): choose another file with -o.") from exc
-
-
-def _when(milliseconds: int) -> str:
-    return timestamp(milliseconds / 1000)
-
-
-def _described(found: Found) -> dict[str, Any]:
-    place, letter = found
-    return {
-        "topic": letter.origin.topic,
-        "partition": letter.origin.partition,
-        "offset": letter.origin.offset,
-        "received": _when(letter.origin.timestamp),
-        "refused": _when(place.timestamp),
-        "reasons": [
-            {"reason": rejection.reason, "path": rejection.path, "detail": rejection.detail}
-            for rejection in letter.rejections
-        ],
-        "rejections": letter.rejected,
-        "bytes": len(letter.value or b""),
-    }
-
-
-def _content(found: Found) -> dict[str, Any]:
-    """Return key, value and headers as text, or in base64 where they are none."""
-    letter = found.letter
-    return {
-        "key": _text(letter.key),
-        "value": _text(letter.value),
-        "headers": [[name, _text(content)] for name, content in letter.headers],
-    }
-
-
-def _text(content: bytes | None) -> str | dict[str, str] | None:
-    if content is None:
-        return None
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}

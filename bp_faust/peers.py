@@ -17,7 +17,7 @@ from bp_faust.web_access import credentials
 _PEER_SECONDS = 3.0
 
 
-async def ask_peers(request: Request, path: str) -> tuple[list[dict[str, Any]], list[str]]:
+async def ask_peers(request: Request, path: str, **query: Any) -> tuple[list[dict[str, Any]], list[str]]:
     """Return what the other workers answer for themselves, and the addresses of those that do not; none if ?local.
 
     They are asked with what the request itself was let in by.
@@ -28,7 +28,7 @@ async def ask_peers(request: Request, path: str) -> tuple[list[dict[str, Any]], 
     urls = (URL(host) for host in app.router.tables_metadata())
     peers = [url for url in urls if url.authority and url.authority != own]
     answers = await asyncio.gather(
-        *(_ask(peer.with_path(path).with_query("local"), credentials(request)) for peer in peers)
+        *(_ask(peer.with_path(path).with_query({"local": "", **query}), credentials(request)) for peer in peers)
     )
     missing = [str(peer) for peer, answer in zip(peers, answers, strict=True) if answer is None]
     return [answer for answer in answers if answer is not None], missing

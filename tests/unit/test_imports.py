@@ -22,6 +22,7 @@ FAUST_SIDE = {
     "page_views",
     "fhir_views",
     "change_views",
+    "refusal_views",
     "commands",
     "sending_commands",
     "dead_letter_commands",
