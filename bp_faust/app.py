@@ -33,6 +33,7 @@ app: App = App(
             "change_views",
             "refusal_views",
             "fhir_views",
+            "api_views",
             "commands",
             "sending_commands",
             "dead_letter_commands",

@@ -42,6 +42,15 @@ class Action(Struct, omit_defaults=True):
     details: Any = None
 
 
+class Stamp(Struct):
+    """Say which record this is, of when, and what became of the action: ``done``, or how a replay went."""
+
+    id: str
+    #: ISO 8601 in UTC.
+    time: str
+    outcome: str
+
+
 def of_request(request: Any, who: str | None = None) -> Actor:
     """Return who acts by a request that was let in."""
     access = request[ACCESS]
@@ -74,13 +83,9 @@ async def note(actor: Actor, action: Action, outcome: str) -> None:
 
 def audit_message(actor: Actor, action: Action, outcome: str) -> Message:
     """Return the audit record of an action at this moment."""
-    record = {
-        "id": str(uuid4()),
-        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        **msgspec.to_builtins(action),
-        "outcome": outcome,
-        **msgspec.to_builtins(actor),
-    }
+    time = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    parts = (Stamp(str(uuid4()), time, outcome), action, actor)
+    record = {name: value for part in parts for name, value in msgspec.to_builtins(part).items()}
     return Message(
         audit.get_topic_name(),
         action.subject.encode() if action.subject is not None else None,

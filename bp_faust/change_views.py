@@ -15,19 +15,21 @@ from bp_faust.clinical.following import standing_alerts
 from bp_faust.engine.errors import EngineError
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.engine.together import Message
-from bp_faust.models import Acknowledgement
+from bp_faust.models import Acknowledgement, PatientSettings
 from bp_faust.patient_settings import PatientSettingsError, read_setting, setting_key
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, Acknowledge, signals
 from bp_faust.tables import patient_key, patient_states, patients
 from bp_faust.topics import patient_readings, patient_settings
+from bp_faust.web_answers import Acknowledged
+from bp_faust.web_api import operation
 
 _LONGEST_TEXT = 1000
 
 _policies = read_judges(settings).policies
 
 
-class _Acknowledging(Struct, forbid_unknown_fields=True):
+class Acknowledging(Struct, forbid_unknown_fields=True):
     """Hold the body of a request that acknowledges an alert."""
 
     who: str
@@ -49,7 +51,7 @@ class _ChangeView(View):
             )
         action = Action("set" if found is not None else "remove", key.decode(), found)
         message = Message(patient_settings.get_topic_name(), key, value)
-        return await self._act(request, action, message, msgspec.to_builtins(found))
+        return await self._act(request, action, message, found)
 
     async def _act(
         self, request: Request, action: Action, message: Message, body: Any, who: str | None = None
@@ -65,10 +67,12 @@ class _ChangeView(View):
 class PatientSettingsView(_ChangeView):
     """Set how a patient is judged and looked after."""
 
+    @operation(PatientSettings, body=PatientSettings)
     async def put(self, request: Request, patient_id: str) -> Response:
         """Set all of a patient's settings; what is left out is not set any more."""
         return await self._set(request, setting_key(patient_id, None), await request.read())
 
+    @operation(None)
     async def delete(self, request: Request, patient_id: str) -> Response:
         """Remove a patient's settings."""
         return await self._set(request, setting_key(patient_id, None), None)
@@ -78,10 +82,12 @@ class PatientSettingsView(_ChangeView):
 class CohortSettingsView(_ChangeView):
     """Set how a cohort is judged and looked after."""
 
+    @operation(PatientSettings, body=PatientSettings)
     async def put(self, request: Request, name: str) -> Response:
         """Set all of a cohort's settings; what is left out is not set any more."""
         return await self._set(request, setting_key(None, name), await request.read())
 
+    @operation(None)
     async def delete(self, request: Request, name: str) -> Response:
         """Remove a cohort's settings."""
         return await self._set(request, setting_key(None, name), None)
@@ -91,11 +97,12 @@ class CohortSettingsView(_ChangeView):
 class AcknowledgeView(_ChangeView):
     """Note that somebody takes care of an alert."""
 
+    @operation(Acknowledged, body=Acknowledging)
     @app.table_route(table=patients, match_info="patient_id")  # type: ignore[arg-type]
     async def post(self, request: Request, patient_id: str, alert_id: str) -> Response:
         """Acknowledge a patient's alert, with ``who`` and ``why``, on whichever worker has the patient."""
         try:
-            given = msgspec.json.decode(await request.read(), type=_Acknowledging)
+            given = msgspec.json.decode(await request.read(), type=Acknowledging)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             return self.error(422, f'Send {{"who": "...", "why": "..."}}: {exc}')
         if not (0 < len(given.who) <= _LONGEST_TEXT and 0 < len(given.why) <= _LONGEST_TEXT):
@@ -108,5 +115,5 @@ class AcknowledgeView(_ChangeView):
         signal = Acknowledge(Acknowledgement(patient_id, alert_id, given.who, given.why, time.time()))
         action = Action("acknowledge", f"patient/{patient_id}", {"alert_id": alert_id, "why": given.why})
         message = Message(patient_readings.get_topic_name(), SIGNAL_KEY, signals.encode(signal), partition)
-        answer = {"alert_id": alert_id, "acknowledged_by": given.who}
+        answer = Acknowledged(alert_id, given.who)
         return await self._act(request, action, message, answer, given.who)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import msgspec
+
 from bp_faust.clinical.state import timestamp
 from bp_faust.dead_letter_topic import Found
-from bp_faust.fhir.reasons import BY_CODE
-from bp_faust.models import Rejection
 
 
 def when(milliseconds: int) -> str:
@@ -25,20 +25,10 @@ def described(found: Found) -> dict[str, Any]:
         "offset": letter.origin.offset,
         "received": when(letter.origin.timestamp),
         "refused": when(place.timestamp),
-        "reasons": [described_rejection(rejection) for rejection in letter.rejections],
+        "reasons": [msgspec.to_builtins(rejection) for rejection in letter.rejections],
         "rejections": letter.rejected,
         "bytes": len(letter.value or b""),
     }
-
-
-def described_rejection(rejection: Rejection) -> dict[str, str]:
-    """Return why and where something was refused."""
-    return {"reason": rejection.reason, "path": rejection.path, "detail": rejection.detail}
-
-
-def described_reasons() -> dict[str, dict[str, str]]:
-    """Return by reason code what it means and what the sender should do."""
-    return {code: {"meaning": reason.meaning, "remedy": reason.remedy} for code, reason in BY_CODE.items()}
 
 
 def content(found: Found) -> dict[str, Any]:

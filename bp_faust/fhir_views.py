@@ -26,6 +26,8 @@ from bp_faust.fhir.interactions import (
 from bp_faust.fhir.reasons import Reason
 from bp_faust.models import Rejection
 from bp_faust.topics import readings
+from bp_faust.web_answers import FhirResource
+from bp_faust.web_api import FHIR_JSON, operation
 
 #: How long Kafka may take to have a record, in seconds.
 _KAFKA_SECONDS = 10.0
@@ -106,6 +108,7 @@ def _base(request: Any) -> URL:
 class FhirBase(_FhirView):
     """Take Bundles: batches, transactions, and what subscriptions and messages send."""
 
+    @operation(FhirResource, media_type=FHIR_JSON, body=FhirResource)
     async def post(self, request: Request) -> Response:
         """Keep a Bundle's readings."""
         body = await self._body(request)
@@ -116,6 +119,7 @@ class FhirBase(_FhirView):
 class FhirObservations(_FhirView):
     """Take Observations."""
 
+    @operation(FhirResource, status=201, media_type=FHIR_JSON, body=FhirResource)
     async def post(self, request: Request) -> Response:
         """Keep an Observation."""
         body = await self._body(request)
@@ -126,6 +130,7 @@ class FhirObservations(_FhirView):
 class FhirObservation(_FhirView):
     """Take new versions of an Observation, as rest-hook subscriptions send them."""
 
+    @operation(FhirResource, media_type=FHIR_JSON, body=FhirResource)
     async def put(self, request: Request, identity: str) -> Response:
         """Keep an Observation in place of what was known by its id."""
         body = await self._body(request)
@@ -136,6 +141,7 @@ class FhirObservation(_FhirView):
 class FhirMetadata(_FhirView):
     """Tell what this worker takes."""
 
+    @operation(FhirResource, media_type=FHIR_JSON)
     async def get(self, request: Request) -> Response:
         """Return the CapabilityStatement."""
         return self._respond(

@@ -5,14 +5,17 @@ None of it can form a cycle, so the garbage collector need not look at it (``gc=
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
 #: What an alert is about: pressures too high, too low, or missing.
 Direction = Literal["high", "low", "missing"]
 Status = Literal["open", "escalated", "acknowledged", "resolved"]
 MeasurementSetting = Literal["office", "home"]
+
+#: What JSON Schema knows an anomaly's findings by.
+_FINDINGS: dict[str, Any] = {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}}
 
 
 class Reading(Struct, array_like=True, gc=False):
@@ -219,6 +222,10 @@ class PatientState(Struct, array_like=True, gc=False):
     oldest: float | None = None
 
 
+def _no_findings() -> Raw:
+    return Raw(b"[]")
+
+
 class Anomaly(Struct, gc=False):
     """Hold a record of the anomalies topic: the seed's document, and the Observation that it comes from.
 
@@ -232,8 +239,8 @@ class Anomaly(Struct, gc=False):
     anomaly_type: str | None
     #: ISO 8601 in UTC: the reading's effective time, else the Kafka record's.
     timestamp: str
-    #: What is wrong, by which rules: a JSON array of ``clinical.policy.Finding``.
-    findings: Raw = Raw(b"[]")
+    #: What is wrong, by which rules: a JSON array of ``clinical.policy.Finding``, encoded once for many readings.
+    findings: Annotated[Raw, Meta(extra_json_schema=_FINDINGS)] = field(default_factory=_no_findings)
 
 
 class AlertEvent(Struct, frozen=True):

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from bp_faust.app import app, settings
 from bp_faust.web_access import ACCESS, same_secret
+from bp_faust.web_answers import SessionState
+from bp_faust.web_api import operation
 from bp_faust.web_sessions import COOKIE, DURATION, Sessions
 
 logger = get_logger(__name__)
@@ -33,6 +35,7 @@ def _file(name: str) -> str:
 class Page(View):
     """Show the patients to people."""
 
+    @operation(str, media_type="text/html")
     async def get(self, request: Request) -> Response:
         """Return the page; it holds no data, and asks for ``/patients/`` by itself."""
         return self.html(_file("index.html"), headers=dict(_KEPT_BUT_CHECKED))
@@ -42,6 +45,7 @@ class Page(View):
 class PageFiles(View):
     """Serve the page's script and style."""
 
+    @operation(str, media_type="text/*")
     async def get(self, request: Request, name: str) -> Response:
         """Return one of the files."""
         if name not in _MEDIA_TYPES:
@@ -49,7 +53,7 @@ class PageFiles(View):
         return self.text(_file(name), content_type=_MEDIA_TYPES[name], headers=dict(_KEPT_BUT_CHECKED))
 
 
-class _SignIn(Struct, forbid_unknown_fields=True):
+class SignIn(Struct, forbid_unknown_fields=True):
     """Hold the body of a request that signs in."""
 
     token: str
@@ -59,12 +63,16 @@ class _SignIn(Struct, forbid_unknown_fields=True):
 class Session(View):
     """Sign people in and out."""
 
+    @operation(SessionState)
     async def get(self, request: Any) -> Response:
         """Tell the page whether a sign-in is needed, and whether this browser has one."""
         return self.json(
-            {"token_needed": settings.secret("web_token") is not None, "signed_in": request.get(ACCESS) is not None}
+            SessionState(
+                token_needed=settings.secret("web_token") is not None, signed_in=request.get(ACCESS) is not None
+            )
         )
 
+    @operation(SessionState, body=SignIn)
     async def post(self, request: Any) -> Any:
         """Begin a session for who knows the token."""
         token = settings.secret("web_token")
@@ -72,7 +80,7 @@ class Session(View):
         if request.content_length is None or request.content_length > _LONGEST_SIGN_IN_BYTES:
             return self.error(413, "This is too long for a token.")
         try:
-            given = msgspec.json.decode(await request.read(), type=_SignIn)
+            given = msgspec.json.decode(await request.read(), type=SignIn)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return self.error(422, 'Send {"token": "..."}.')
         if not same_secret(given.token, token):
@@ -80,7 +88,7 @@ class Session(View):
             return self.error(401, "This is not the token of this worker.")
         name, cookie = Sessions(token).begin()
         logger.info("Session %s begins, from %s.", name, request.remote)
-        response: Any = self.json({"token_needed": True, "signed_in": True})
+        response: Any = self.json(SessionState(token_needed=True, signed_in=True))
         response.set_cookie(
             COOKIE,
             cookie,
@@ -91,9 +99,10 @@ class Session(View):
         )
         return response
 
+    @operation(SessionState)
     async def delete(self, request: Any) -> Any:
         """Take the session from this browser."""
-        response: Any = self.json({"token_needed": True, "signed_in": False})
+        response: Any = self.json(SessionState(token_needed=True, signed_in=False))
         response.del_cookie(COOKIE, httponly=True, samesite="Strict", secure=_is_https(request))
         return response
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from aiohttp.web import HTTPRequestEntityTooLarge
 from faust.web import Request, Response, View
 
@@ -14,15 +15,27 @@ from bp_faust.app import app, settings
 from bp_faust.audit import Action, act, of_request
 from bp_faust.dead_letter_topic import Filter, Found, read_latest, read_letter_at, replay_messages
 from bp_faust.dead_letters import MOST_REASONS
-from bp_faust.described_letters import described, described_reasons, described_rejection, headers, text, when
+from bp_faust.described_letters import described, headers, text, when
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir.documents import unwrap
+from bp_faust.fhir.reasons import BY_CODE
 from bp_faust.fhir.refusals import RefusedError
 from bp_faust.models import Rejection
 from bp_faust.patient_settings import PatientSettingsError, read_setting
-from bp_faust.peers import ask_peers
+from bp_faust.peers import LOCAL, ask_peers
 from bp_faust.tables import local_replays
 from bp_faust.topics import alerts, anomalies, dead_letters, patient_settings, readings
+from bp_faust.web_answers import (
+    Meaning,
+    Reasons,
+    RefusedRecord,
+    RefusedRecords,
+    Replayed,
+    Replays,
+    StillRefused,
+    WholeRefusedRecord,
+)
+from bp_faust.web_api import operation
 
 #: How many letters are listed where nothing is said, and at most.
 _LISTED, _MOST_LISTED = 50, 200
@@ -62,25 +75,36 @@ class _LetterView(View):
 class RefusalReasons(View):
     """Explain the reason codes."""
 
+    @operation(Reasons)
     async def get(self, request: Request) -> Response:
         """Return by code what it means and what the sender should do."""
-        return self.json({"reasons": described_reasons()})
+        return self.json(Reasons({code: Meaning(reason.meaning, reason.remedy) for code, reason in BY_CODE.items()}))
 
 
 @app.page("/refusals/replays/", name="refusal-replays")
-class Replays(View):
+class RefusalReplays(View):
     """Tell which refused records were sent again."""
 
+    @operation(Replays, query={**LOCAL, "origin": "A record, as topic/partition/offset; may be given several times."})
     async def get(self, request: Any) -> Response:
         """Return when those of ``?origin=`` (topic/partition/offset) were last sent again, as far as they were."""
         found, missing = await _replays(request, request.query.getall("origin", []))
-        return self.json({"replays": found, "workers_missing": missing})
+        return self.json(Replays(found, missing))
 
 
 @app.page("/refusals/records/", name="refused-records")
-class RefusedRecords(_LetterView):
+class RefusedRecordList(_LetterView):
     """List the latest refused records."""
 
+    @operation(
+        RefusedRecords,
+        query={
+            **LOCAL,
+            "reason": "Only those with this reason code; may be given several times.",
+            "before": "What an earlier answer gave as before.",
+            "limit": f"How many, at most {_MOST_LISTED}.",
+        },
+    )
     async def get(self, request: Request) -> Response:
         """Return the latest ones, at most ``?limit=`` and of ``?reason=`` if given, and with what to ask for more.
 
@@ -98,18 +122,19 @@ class RefusedRecords(_LetterView):
         )
         replays, missing = await _replays(request, [str(one.letter.origin) for one in found])
         return self.json(
-            {
-                "records": [_listed(one, replays) for one in found],
-                "before": _written_position(position) if position is not None else None,
-                "workers_missing": missing,
-            }
+            RefusedRecords(
+                [msgspec.convert(_listed(one, replays), RefusedRecord) for one in found],
+                _written_position(position) if position is not None else None,
+                missing,
+            )
         )
 
 
 @app.page("/refusals/records/{partition}/{offset}/", name="refused-record")
-class RefusedRecord(_LetterView):
+class RefusedRecordDetail(_LetterView):
     """Show one refused record."""
 
+    @operation(WholeRefusedRecord)
     async def get(self, request: Request, partition: str, offset: str) -> Response:
         """Return the letter at a place of the dead-letter topic: why it was refused, and what was sent."""
         found = await self._find(partition, offset)
@@ -118,15 +143,18 @@ class RefusedRecord(_LetterView):
         replays, missing = await _replays(request, [str(found.letter.origin)])
         shown, is_whole = _text(found.letter.value)
         return self.json(
-            {
-                **_listed(found, replays),
-                "key": text(found.letter.key),
-                "headers": headers(found),
-                "text": shown,
-                "mendable": is_whole and _can_be_mended(found),
-                "refused_now": _checked(found, found.letter.value),
-                "workers_missing": missing,
-            }
+            msgspec.convert(
+                {
+                    **_listed(found, replays),
+                    "key": text(found.letter.key),
+                    "headers": headers(found),
+                    "text": shown,
+                    "mendable": is_whole and _can_be_mended(found),
+                    "refused_now": _checked(found, found.letter.value),
+                    "workers_missing": missing,
+                },
+                WholeRefusedRecord,
+            )
         )
 
 
@@ -135,16 +163,18 @@ class _ReplayView(_LetterView):
 
     async def _replay(self, request: Request, found: Found, mended: bytes | None) -> Response:
         place, letter = found
-        details = {"at": str(letter.origin), "dead_letter": str(place), "mended": mended is not None}
+        at, dead_letter, is_mended = str(letter.origin), str(place), mended is not None
+        details = {"at": at, "dead_letter": dead_letter, "mended": is_mended}
         await act(of_request(request), Action("replay", details=details), *replay_messages(found, mended))
         sent = letter.value if mended is None else mended
-        return self.json({**details, "bytes": len(sent or b""), "refused_now": _checked(found, sent)})
+        return self.json(Replayed(at, dead_letter, is_mended, len(sent or b""), _checked(found, sent)))
 
 
 @app.page("/refusals/records/{partition}/{offset}/replay/", name="replay-refused-record")
 class ReplayRefusedRecord(_ReplayView):
     """Send one refused record again as it is."""
 
+    @operation(Replayed)
     async def post(self, request: Request, partition: str, offset: str) -> Response:
         """Send it to where it came from; ``refused_now`` tells what will be refused again by the settings in force."""
         found = await self._find(partition, offset)
@@ -159,6 +189,7 @@ class ReplayRefusedRecord(_ReplayView):
 class MendRefusedRecord(_ReplayView):
     """Send one refused record again after somebody corrected it."""
 
+    @operation(Replayed, body=dict[str, Any], other={422: StillRefused})
     async def post(self, request: Any, partition: str, offset: str) -> Response:
         """Send the body in its place; where that would be refused too, answer 422 with the reasons and send nothing."""
         try:
@@ -174,8 +205,7 @@ class MendRefusedRecord(_ReplayView):
             )
         refused = _checked(found, mended)
         if refused:
-            told = "It would be refused again, so nothing was sent."
-            return self.json({"error": told, "refused_now": refused}, status=422)
+            return self.json(StillRefused("It would be refused again, so nothing was sent.", refused), status=422)
         return await self._replay(request, found, mended)
 
 
@@ -195,13 +225,13 @@ async def _replays(request: Request, origins: Sequence[str]) -> tuple[dict[str, 
     if not origins:
         return {}, []
     found = local_replays(origins)
-    answers, missing = await ask_peers(request, "/refusals/replays/", origin=list(origins))
+    answers, missing = await ask_peers(request, "/refusals/replays/", Replays, {"origin": list(origins)})
     for answer in answers:
-        found.update(answer["replays"])
+        found.update(answer.replays)
     return found, missing
 
 
-def _checked(found: Found, value: bytes | None) -> list[dict[str, str]]:
+def _checked(found: Found, value: bytes | None) -> list[Rejection]:
     """Return why a letter's record, or what is to be sent in its place, is refused by the settings in force."""
     topic = found.letter.origin.topic
     refused: list[Rejection] = []
@@ -212,7 +242,7 @@ def _checked(found: Found, value: bytes | None) -> list[dict[str, str]]:
             read_setting(found.letter.key, value, 0)
         except PatientSettingsError as exc:
             refused = [Rejection("settings-invalid", "$", f"{exc}.")]
-    return [described_rejection(rejection) for rejection in refused[:MOST_REASONS]]
+    return refused[:MOST_REASONS]
 
 
 def _can_be_mended(found: Found) -> bool:

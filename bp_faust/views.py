@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 from faust.web import Request, Response, View
 
 from bp_faust.app import app, settings
@@ -16,7 +14,7 @@ from bp_faust.clinical.policy import SEVERITIES
 from bp_faust.clinical.state import timestamp
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Entry, PatientState
-from bp_faust.peers import ask_peers
+from bp_faust.peers import LOCAL, ask_peers
 from bp_faust.pseudonyms import patient_pseudonym
 from bp_faust.settings import read_judges
 from bp_faust.tables import (
@@ -29,6 +27,8 @@ from bp_faust.tables import (
     patients_of,
     readings_of,
 )
+from bp_faust.web_answers import Alerts, KeptReading, LatestReading, Patient, Patients, PatientSummary, Refusals
+from bp_faust.web_api import operation
 
 #: Over how many days averages are shown.
 _AVERAGES = (7, 28)
@@ -40,24 +40,18 @@ _judges = read_judges(settings)
 _READINGS_SHOWN = 100
 
 
-def patient_summary(patient_id: str, state: PatientState) -> dict[str, Any]:
+def patient_summary(patient_id: str, state: PatientState) -> PatientSummary:
     """Return what the list of patients says of one of them."""
-    latest: dict[str, Any] | None = None
-    if state.latest is not None:
-        latest = {
-            "observation_id": state.latest.observation_id,
-            "systolic_pressure": state.latest.systolic,
-            "diastolic_pressure": state.latest.diastolic,
-            "anomaly_type": state.latest.anomaly_type,
-            "timestamp": timestamp(state.latest.time),
-        }
-    return {
-        "patient_id": patient_id,
-        "readings": state.readings,
-        "anomalies": state.anomalies,
-        "implausible": state.implausible,
-        "latest": latest,
-    }
+    return PatientSummary(patient_id, state.readings, state.anomalies, state.implausible, _latest(state))
+
+
+def _latest(state: PatientState) -> LatestReading | None:
+    latest = state.latest
+    if latest is None:
+        return None
+    return LatestReading(
+        latest.observation_id, latest.systolic, latest.diastolic, latest.anomaly_type, timestamp(latest.time)
+    )
 
 
 def _pseudonym(patient_id: str) -> str | None:
@@ -65,55 +59,55 @@ def _pseudonym(patient_id: str) -> str | None:
     return patient_pseudonym(key, patient_id) if key is not None else None
 
 
-def _reading(observation_id: str, entry: Entry) -> dict[str, Any]:
-    return {
-        "observation_id": observation_id,
-        "systolic_pressure": entry.systolic,
-        "diastolic_pressure": entry.diastolic,
-        "timestamp": timestamp(entry.time),
-        "anomaly_type": entry.anomaly_type,
-        "findings": entry.rules,
-        "counted": entry.counted,
-        "flags": entry.flags,
-    }
+def _reading(observation_id: str, entry: Entry) -> KeptReading:
+    return KeptReading(
+        observation_id,
+        entry.systolic,
+        entry.diastolic,
+        timestamp(entry.time),
+        entry.anomaly_type,
+        entry.rules,
+        entry.counted,
+        entry.flags,
+    )
 
 
 @app.page("/patients/", name="patients")
 class PatientList(View):
     """List all patients with their counts."""
 
+    @operation(Patients, query={**LOCAL, "pseudonym": "Only the patient whom Elasticsearch knows by it."})
     async def get(self, request: Request) -> Response:
-        """Return this worker's patients and, unless ``?local`` is given, those of all other workers.
-
-        ``?pseudonym=`` leaves the one whom Elasticsearch knows by it.
-        """
+        """Return this worker's patients and, unless ``?local`` is given, those of all other workers."""
         found = [patient_summary(patient_id, state) for patient_id, state in local_patients()]
-        answers, missing = await ask_peers(request, "/patients/")
+        answers, missing = await ask_peers(request, "/patients/", Patients)
         for answer in answers:
-            found += answer["patients"]
-        found.sort(key=lambda patient: patient["patient_id"])
+            found += answer.patients
+        found.sort(key=lambda patient: patient.patient_id)
         if "pseudonym" in request.query:
-            found = [patient for patient in found if _pseudonym(patient["patient_id"]) == request.query["pseudonym"]]
-        return self.json({"patients": found, "workers_missing": missing})
+            found = [patient for patient in found if _pseudonym(patient.patient_id) == request.query["pseudonym"]]
+        return self.json(Patients(found, missing))
 
 
 @app.page("/refusals/", name="refusals")
-class Refusals(View):
+class RefusalCounts(View):
     """Tell how many records were refused, by reason."""
 
+    @operation(Refusals, query=LOCAL)
     async def get(self, request: Request) -> Response:
         """Return the counts of this worker and, unless ``?local`` is given, of all other workers together."""
         found = Counter(local_refusals())
-        answers, missing = await ask_peers(request, "/refusals/")
+        answers, missing = await ask_peers(request, "/refusals/", Refusals)
         for answer in answers:
-            found.update(answer["refusals"])
-        return self.json({"refusals": dict(found.most_common()), "workers_missing": missing})
+            found.update(answer.refusals)
+        return self.json(Refusals(dict(found.most_common()), missing))
 
 
 @app.page("/patients/{patient_id}/", name="patient")
 class PatientDetail(View):
     """Tell of one patient."""
 
+    @operation(Patient)
     @app.table_route(table=patients, match_info="patient_id")
     async def get(self, request: Request, patient_id: str) -> Response:
         """Return a patient's counts and latest readings, from whichever worker has the patient."""
@@ -129,37 +123,42 @@ class PatientDetail(View):
         taken = measured(found)
         found.sort(key=lambda pair: pair[1].time, reverse=True)
         return self.json(
-            {
-                **patient_summary(patient_id, state),
-                "pseudonym": _pseudonym(patient_id),
-                "findings": state.findings,
-                "alerts": msgspec.to_builtins(_standing(partition, patient_id, state)),
-                "settings": msgspec.to_builtins(state.settings),
-                "averages": msgspec.to_builtins([average(taken, number, _ZONE) for number in _AVERAGES]),
-                "days": msgspec.to_builtins(days(taken, _ZONE)),
-                "latest_readings": [_reading(identity, entry) for identity, entry in found[:_READINGS_SHOWN]],
-            }
+            Patient(
+                patient_id,
+                state.readings,
+                state.anomalies,
+                state.implausible,
+                _latest(state),
+                _pseudonym(patient_id),
+                state.findings,
+                _standing(partition, patient_id, state),
+                state.settings,
+                [average(taken, number, _ZONE) for number in _AVERAGES],
+                days(taken, _ZONE),
+                [_reading(identity, entry) for identity, entry in found[:_READINGS_SHOWN]],
+            )
         )
 
 
 @app.page("/alerts/", name="alerts")
-class Alerts(View):
+class AlertList(View):
     """List the alerts that are not resolved."""
 
+    @operation(Alerts, query=LOCAL)
     async def get(self, request: Request) -> Response:
         """Return the alerts of this worker's patients and, unless ``?local`` is given, of all others, gravest first."""
         found = [
-            msgspec.to_builtins(event)
+            event
             for partition in patients.store.active_partitions
             for patient_id, state in patients_of(partition)
             for event in _standing(partition, patient_id, state)
         ]
-        answers, missing = await ask_peers(request, "/alerts/")
+        answers, missing = await ask_peers(request, "/alerts/", Alerts)
         for answer in answers:
-            found += answer["alerts"]
-        found.sort(key=lambda event: event["timestamp"], reverse=True)
-        found.sort(key=lambda event: SEVERITIES.index(event["severity"]), reverse=True)
-        return self.json({"alerts": found, "workers_missing": missing})
+            found += answer.alerts
+        found.sort(key=lambda event: event.timestamp, reverse=True)
+        found.sort(key=lambda event: SEVERITIES.index(event.severity), reverse=True)
+        return self.json(Alerts(found, missing))
 
 
 def _standing(partition: int, patient_id: str, state: PatientState) -> list[AlertEvent]:

@@ -23,6 +23,7 @@ FAUST_SIDE = {
     "fhir_views",
     "change_views",
     "refusal_views",
+    "api_views",
     "commands",
     "sending_commands",
     "dead_letter_commands",
