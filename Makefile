@@ -9,10 +9,10 @@ BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command 'make lock'
 
-.PHONY: demo test chaos bench check screenshots browser format lock audit clean
+.PHONY: demo test chaos bench check screenshots browser pythons docs format lock audit clean
 
 demo: .venv/installed-local
-	@$(BIN)/faust -A bp_faust demo
+	@$(BIN)/faust -A bp_faust demo $(ARGS)
 
 test: .venv/installed-test browser
 	$(BIN)/python -m pytest $(TESTS)
@@ -43,7 +43,24 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir .cache/site
 	$(BIN)/python -m pytest -q tests/unit
+
+# The unit tests on each Python from 3.10 to 3.13 that is found here; PYTHONS='/a/python /another/python' names others.
+PYTHONS ?= $(foreach version,3.10 3.11 3.12 3.13,$(firstword $(wildcard $(HOME)/.pyenv/versions/$(version).*/bin/python) \
+	$(shell python$(version) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+pythons:
+	@for python in $(PYTHONS); do \
+		name=$$($$python -c 'import platform; print(platform.python_version())') && echo "Python $$name" && \
+		$$python -m venv .cache/python-$$name && \
+		.cache/python-$$name/bin/python -m pip install --quiet --disable-pip-version-check \
+			--constraint constraints.lock --editable '.[test]' && \
+		.cache/python-$$name/bin/python -m pytest -q tests/unit || exit 1; \
+	done
+
+# The documentation as a site, in site/.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
@@ -59,7 +76,7 @@ audit: .venv/installed-dev
 	@PIP_AUDIT_LOGLEVEL=error $(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.lock
 
 clean:
-	rm -rf .venv .cache build dist *.egg-info
+	rm -rf .venv .cache build dist site *.egg-info
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

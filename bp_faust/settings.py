@@ -111,8 +111,8 @@ class Settings(BaseSettings):
     alerts_topic: str = Field("blood_pressure_alerts", description="The topic that alerts go out on.")
     policy: str = Field(
         "seed",
-        description="How readings are judged: `seed`, `aha-2017`, `aha-2025`, `esc-2024`, `esh-2023`, or the path of a "
-        "policy file.",
+        description=f"How readings are judged: {', '.join(f'`{name}`' for name in POLICIES)}, or the path of a policy "
+        "file.",
     )
     policy_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), description="Files of more policies for patients and cohorts, with commas between them."
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
         min_length=SHORTEST_KEY,
         description="With it, documents in Elasticsearch hold keyed hashes in place of the ids of patients, "
         f"Observations and alerts; {SHORTEST_KEY} random characters or more, the same for all workers. Topics, tables, "
-        "views and messages keep the ids. See [privacy](docs/privacy.md).",
+        "views and messages keep the ids. See docs/explanation/privacy.md.",
     )
     simulation_interval: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="Seconds between simulated readings; 0 turns the simulation off."

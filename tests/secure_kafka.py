@@ -60,7 +60,7 @@ class SecureKafka(KafkaBroker):
         return settings
 
     def allow_installation(self, app_id: str, *topic_operations: str) -> None:
-        """Give the ward's user what docs/secure-connections.md says, and more operations on the topics."""
+        """Give the ward's user what docs/how-to/secure-connections.md says, and more operations on the topics."""
         self.allow(WARD, "topic", app_id, ["READ", "WRITE", *topic_operations], prefixed=True)
         self.allow(WARD, "group", app_id, ["READ"])
         self.allow(WARD, "transactional_id", app_id, ["WRITE"], prefixed=True)

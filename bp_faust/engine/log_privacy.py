@@ -21,7 +21,7 @@ logging.getLogger("aiokafka.conn").setLevel(logging.INFO)
 
 _OF_REQUESTS = "aiohttp.server"
 
-_WITHHELD = "(its text may hold a patient's data: docs/privacy.md says how to see it)"
+_WITHHELD = "(its text may hold a patient's data: docs/explanation/privacy.md says how to see it)"
 
 
 def keep_data_out_of_log(told: tuple[type[BaseException], ...], *, debugging: bool = False) -> None:

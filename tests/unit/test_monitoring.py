@@ -28,7 +28,7 @@ def test_every_rule_says_how_grave_it_is_and_what_is_wrong() -> None:
 
 
 def test_every_rule_is_explained() -> None:
-    explained = (MONITORING.parent / "docs" / "monitoring.md").read_text()
+    explained = (MONITORING.parent / "docs" / "how-to" / "monitoring.md").read_text()
     assert not [rule["alert"] for rule in RULES if f"| `{rule['alert']}` |" not in explained]
 
 

@@ -11,7 +11,7 @@ from bp_faust.simulation.scenario import ScenarioError, read_scenario
 from bp_faust.simulation.scenarios import find_scenario, shipped
 from tests.simulated import SHIPPED
 
-DOCUMENT = Path(__file__).parents[2] / "docs/simulation.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/how-to/simulate-patients.md"
 
 OWN = """id: own
 title: Ours
@@ -103,5 +103,5 @@ def test_a_mistake_in_a_scenario_is_told_with_its_line(old: str, new: str, messa
 
 
 def test_the_documents_example_is_a_scenario() -> None:
-    example = DOCUMENT.read_text().partition("```yaml\n")[2].partition("```")[0]
-    assert read_scenario(example, "docs/simulation.md").id == "ward-3"
+    example = DOCUMENT.read_text().partition("```yaml")[2].partition("\n")[2].partition("```")[0]
+    assert read_scenario(example, "simulate-patients.md").id == "ward-3"
