@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from bp_faust.clinical.averages import Average, Day
+from bp_faust.clinical.bands import Band
 from bp_faust.models import AlertEvent, PatientSettings, Rejection
 
 
@@ -61,6 +62,30 @@ class KeptReading(Struct):
     flags: tuple[str, ...]
 
 
+class Rule(Struct):
+    """Say what a rule is called, of which policy it is, and where it comes from."""
+
+    title: str
+    policy: str
+    citation: str
+
+
+class JudgedBy(Struct):
+    """Say how a patient's readings are judged at the time of the latest one."""
+
+    #: The policy's id, what it is called, and where it comes from.
+    policy: str
+    title: str
+    citation: str
+    #: What is set for the patient, for the cohort, and for all, together.
+    settings: PatientSettings
+    #: In completed years; null where no birth date is set, when bands are those of an adult.
+    age: int | None
+    #: From the lowest to the highest pressure.
+    systolic: list[Band]
+    diastolic: list[Band]
+
+
 class Patient(PatientSummary):
     """Hold all that is shown of one patient."""
 
@@ -70,6 +95,10 @@ class Patient(PatientSummary):
     findings: dict[str, int]
     alerts: list[AlertEvent]
     settings: PatientSettings | None
+    #: How readings are judged now.
+    judged_by: JudgedBy
+    #: What is known of the rules of findings, by their names.
+    rules: dict[str, Rule]
     averages: list[Average | None]
     days: list[Day]
     latest_readings: list[KeptReading]
