@@ -9,7 +9,10 @@ BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command 'make lock'
 
-.PHONY: demo test chaos bench check screenshots browser pythons docs format lock audit clean
+# The page's chart library; see bp_faust/web/vendor/README.md.
+UPLOT := 1.6.32
+
+.PHONY: demo test chaos bench check screenshots browser pythons docs format lock audit uplot clean
 
 demo: .venv/installed-local
 	@$(BIN)/faust -A bp_faust demo $(ARGS)
@@ -74,6 +77,13 @@ lock: .venv/installed-dev
 # Look what is pinned for this Python up in the Python Packaging Advisory Database; what it does not answer is an error.
 audit: .venv/installed-dev
 	@PIP_AUDIT_LOGLEVEL=error $(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.lock
+
+# Fetch the chart library's files from its npm package; takes npm.
+uplot:
+	folder="$$(mktemp -d)" && npm pack --silent --pack-destination "$$folder" uplot@$(UPLOT) >/dev/null && \
+	tar -xzf "$$folder/uplot-$(UPLOT).tgz" -C "$$folder" && \
+	cp "$$folder/package/LICENSE" "$$folder/package/dist/uPlot.esm.js" "$$folder/package/dist/uPlot.min.css" bp_faust/web/vendor/ && \
+	rm -r "$$folder"
 
 clean:
 	rm -rf .venv .cache build dist site *.egg-info

@@ -30,6 +30,7 @@ app: App = App(
             "views",
             "status_views",
             "page_views",
+            "installation_views",
             "change_views",
             "refusal_views",
             "fhir_views",

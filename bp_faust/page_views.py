@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
 import msgspec
+from aiohttp import web
 from faust.web import Request, Response, View
 from mode.utils.logging import get_logger
 from msgspec import Struct
 
 from bp_faust.app import app, settings
+from bp_faust.page_files import PageFile, read_page_files
 from bp_faust.web_access import ACCESS, same_secret
 from bp_faust.web_answers import SessionState
 from bp_faust.web_api import operation
@@ -18,39 +19,47 @@ from bp_faust.web_sessions import COOKIE, DURATION, Sessions
 
 logger = get_logger(__name__)
 
-#: What the page is made of, beside itself.
-_MEDIA_TYPES = {"page.css": "text/css", "page.js": "text/javascript"}
-
 #: Files change with the version only, and browsers ask again whether they did.
 _KEPT_BUT_CHECKED = {"Cache-Control": "no-cache"}
 
 _LONGEST_SIGN_IN_BYTES = 4096
 
+_files = read_page_files()
 
-def _file(name: str) -> str:
-    return (resources.files("bp_faust") / "web" / name).read_text("utf-8")
+
+def _answer(request: Any, file: PageFile) -> Any:
+    known = request.if_none_match or ()
+    response: Any
+    if any(tag.value in (file.tag, "*") for tag in known):
+        response = web.Response(status=304, headers=_KEPT_BUT_CHECKED)
+    else:
+        response = web.Response(
+            body=file.content, content_type=file.media_type, charset="utf-8", headers=_KEPT_BUT_CHECKED
+        )
+    response.etag = file.tag
+    return response
 
 
 @app.page("/", name="page")
 class Page(View):
-    """Show the patients to people."""
+    """Show the page to people."""
 
     @operation(str, media_type="text/html")
     async def get(self, request: Request) -> Response:
-        """Return the page; it holds no data, and asks for ``/patients/`` by itself."""
-        return self.html(_file("index.html"), headers=dict(_KEPT_BUT_CHECKED))
+        """Return the page's shell; it holds no data, and its scripts ask for them."""
+        return _answer(request, _files["index.html"])  # type: ignore[no-any-return]
 
 
-@app.page("/web/{name}", name="page-files")
+@app.page("/web/{name:.+}", name="page-files")
 class PageFiles(View):
-    """Serve the page's script and style."""
+    """Serve the page's scripts and styles."""
 
     @operation(str, media_type="text/*")
     async def get(self, request: Request, name: str) -> Response:
         """Return one of the files."""
-        if name not in _MEDIA_TYPES:
+        if name not in _files:
             return self.error(404, "There is no such file.")
-        return self.text(_file(name), content_type=_MEDIA_TYPES[name], headers=dict(_KEPT_BUT_CHECKED))
+        return _answer(request, _files[name])  # type: ignore[no-any-return]
 
 
 class SignIn(Struct, forbid_unknown_fields=True):
@@ -101,7 +110,10 @@ class Session(View):
 
     @operation(SessionState)
     async def delete(self, request: Any) -> Any:
-        """Take the session from this browser."""
+        """End the session of this browser, and take it from it."""
+        access, token = request.get(ACCESS), settings.secret("web_token")
+        if access is not None and access.session is not None and token is not None:
+            Sessions(token).end(access.session)
         response: Any = self.json(SessionState(token_needed=True, signed_in=False))
         response.del_cookie(COOKIE, httponly=True, samesite="Strict", secure=_is_https(request))
         return response

@@ -11,15 +11,25 @@ import msgspec
 
 from bp_faust import metrics
 from bp_faust.clinical.averages import average, measured
-from bp_faust.clinical.following import acknowledge, check_missing, end_missing, settle_alerts, take_readings
+from bp_faust.clinical.following import (
+    acknowledge,
+    alerted_since,
+    check_missing,
+    end_missing,
+    settle_alerts,
+    take_readings,
+)
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.totals import Totals, together
 from bp_faust.engine.batches import Effects, Header
 from bp_faust.fhir.output import average_observation
 from bp_faust.models import AlertEvent, Entry, PatientSettings, PatientState, Reading
 from bp_faust.signals import SIGNAL_KEY, Acknowledge, Clock, SetCohort, SetPatient, Settle, Signal
 from bp_faust.signals import signals as signal_codec
 from bp_faust.tables import (
+    TOTALS_KEY,
+    alerted_key,
     cohort_key,
     cohort_of,
     cohorts,
@@ -33,6 +43,8 @@ from bp_faust.tables import (
     patients_of,
     reading_key,
     readings_of,
+    totals,
+    totals_of,
     unsettled_key,
     unsettled_of,
 )
@@ -67,6 +79,10 @@ class PatientBatch:
         self._rules: dict[str, Rules] = {}
         self._cohorts: dict[str, PatientSettings | None] = {}
         self._changed: set[str] = set()
+        #: What the states that are here make together, less what they made before.
+        self._difference = Totals()
+        #: Since when those who are known have alerts, None where they have none.
+        self._alerted: dict[str, float | None] = {}
         self._is_busy = False
         self._has_unsettled = False
         self._entries: dict[str, dict[str, Entry | None]] = {}
@@ -81,7 +97,12 @@ class PatientBatch:
         wanted = [patient_id for patient_id in patient_ids if patient_id not in self._states]
         values = patients.store.get_many(self._partition, [patient_key(patient_id) for patient_id in wanted])
         for patient_id, value in zip(wanted, values, strict=True):
-            self._states[patient_id] = patient_states.decode(value) if value is not None else PatientState()
+            if value is None:
+                self._states[patient_id] = PatientState()
+                continue
+            state = self._states[patient_id] = patient_states.decode(value)
+            self._difference.add(state, -1)
+            self._alerted[patient_id] = alerted_since(state)
 
     def set(self, signals: Iterable[Signal]) -> None:
         """Apply what was set for patients and cohorts, in order."""
@@ -226,6 +247,7 @@ class PatientBatch:
         for patient_id in self._changed:
             effects.changes[patient_key(patient_id)] = patient_states.encode(self._states[patient_id])
         effects.changes.update(self._changes)
+        self._add_totals(effects)
         for anomaly_type, count in self._types.items():
             metrics.FINDINGS.labels(anomaly_type).inc(count)
         if self._anomalies:
@@ -238,6 +260,26 @@ class PatientBatch:
             effects.send_all(fhir_resources.get_topic_name(), self._partition, self._averages)
         if self._alerts:
             effects.send_all(alerts.get_topic_name(), self._partition, self._alerts)
+
+    def _add_totals(self, effects: Effects) -> None:
+        """Keep what the partition's patients make together, and who has alerts."""
+        before = totals_of(self._partition)
+        if before is None:
+            before = Totals()
+            for patient_id, state in patients_of(self._partition):
+                before.add(state)
+                self._note_alerted(effects, patient_id, None, alerted_since(state))
+        for patient_id, state in self._states.items():
+            if patient_id in self._alerted or patient_id in self._changed:
+                self._difference.add(state)
+                self._note_alerted(effects, patient_id, self._alerted.get(patient_id), alerted_since(state))
+        now = together([before, self._difference])
+        if now != before:
+            effects.changes[TOTALS_KEY] = totals.encode(now)
+
+    def _note_alerted(self, effects: Effects, patient_id: str, was: float | None, now: float | None) -> None:
+        if now != was:
+            effects.changes[alerted_key(patient_id)] = expectations.encode(now) if now is not None else None
 
 
 def _is_in(state: PatientState, cohort: str) -> bool:

@@ -28,22 +28,27 @@ async def ask_peers(
 ) -> tuple[list[_Answer], list[str]]:
     """Return what the other workers answer for themselves, and the addresses of those that do not; none if ?local.
 
-    They are asked with what the request itself was let in by.
+    They are asked the same unless there is another query, with what the request itself was let in by.
     """
     if "local" in request.query:
         return [], []
-    own = URL(app.conf.canonical_url).authority
-    urls = (URL(host) for host in app.router.tables_metadata())
-    peers = [url for url in urls if url.authority and url.authority != own]
-    local = {**(query or {}), "local": ""}
+    peers, asked = peer_urls(), {**(request.query if query is None else query), "local": ""}
     answers = await asyncio.gather(
-        *(_ask(peer.with_path(path).with_query(local), credentials(request), kind) for peer in peers)
+        *(ask_peer(peer.with_path(path).with_query(asked), credentials(request), kind) for peer in peers)
     )
     missing = [str(peer) for peer, answer in zip(peers, answers, strict=True) if answer is None]
     return [answer for answer in answers if answer is not None], missing
 
 
-async def _ask(url: URL, headers: dict[str, str], kind: type[_Answer]) -> _Answer | None:
+def peer_urls() -> list[URL]:
+    """Return the addresses of the other workers that have tables."""
+    own = URL(app.conf.canonical_url).authority
+    urls = (URL(host) for host in app.router.tables_metadata())
+    return [url for url in urls if url.authority and url.authority != own]
+
+
+async def ask_peer(url: URL, headers: dict[str, str], kind: type[_Answer]) -> _Answer | None:
+    """Return what another worker answers, None where that is not 200, in time."""
     try:
         async with app.http_client.get(
             url, headers=headers, timeout=ClientTimeout(_PEER_SECONDS), allow_redirects=False

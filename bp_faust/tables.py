@@ -3,9 +3,11 @@
 A key of the first is ``patient/<patient id>`` or ``reading/<patient id>/<observation id>``, with ``%`` and ``/`` within
 an id as ``%25`` and ``%2F``; both kinds of a patient lie in the same partition and change in the same batch. There are
 also ``expected/<patient id>`` with the time since which a patient is to measure regularly, ``unsettled/<patient id>``
-with the time of a reading that came too late for the alerts, and, in every partition, ``cohort/<name>``. A key of the
-second is ``reason/<reason code>``, ``refused-up-to/<topic>/<partition>`` with the offset behind the last that is
-counted, or ``replayed/<topic>/<partition>/<offset>`` with when what was refused there was last sent again.
+with the time of a reading that came too late for the alerts, ``alerted/<patient id>`` with the time since which a
+patient has alerts that are not resolved, and, in every partition, ``cohort/<name>`` and ``totals/`` with what its
+patients make together. A key of the second is ``reason/<reason code>``, ``refused-up-to/<topic>/<partition>`` with the
+offset behind the last that is counted, or ``replayed/<topic>/<partition>/<offset>`` with when what was refused there
+was last sent again.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bp_faust.app import app
+from bp_faust.clinical.totals import Totals
 from bp_faust.encoding import Versioned
 from bp_faust.models import Entry, PatientSettings, PatientState
 
@@ -22,12 +25,16 @@ _READING = b"reading/"
 _EXPECTED = b"expected/"
 _COHORT = b"cohort/"
 _UNSETTLED = b"unsettled/"
+_ALERTED = b"alerted/"
+#: The key of what a partition's patients make together.
+TOTALS_KEY = b"totals/"
 _REASON = b"reason/"
 
 patient_states: Versioned[PatientState] = Versioned(PatientState)
 entries: Versioned[Entry] = Versioned(Entry)
 expectations: Versioned[float] = Versioned(float)
 cohorts: Versioned[PatientSettings] = Versioned(PatientSettings)
+totals: Versioned[Totals] = Versioned(Totals)
 refusal_counts: Versioned[int] = Versioned(int)
 
 
@@ -64,6 +71,11 @@ def unsettled_key(patient_id: str) -> bytes:
     return _UNSETTLED + _escaped(patient_id)
 
 
+def alerted_key(patient_id: str) -> bytes:
+    """Return the key of the time since which a patient has alerts that are not resolved."""
+    return _ALERTED + _escaped(patient_id)
+
+
 def patient_of(key: bytes) -> str:
     """Return the patient's id in the key of a patient's state, or of what is expected of one."""
     return _unescaped(key[key.index(b"/") + 1 :])
@@ -85,6 +97,8 @@ _CODECS: dict[bytes, Versioned[Any]] = {
     _EXPECTED: expectations,
     _COHORT: cohorts,
     _UNSETTLED: expectations,
+    _ALERTED: expectations,
+    TOTALS_KEY: totals,
 }
 
 
@@ -101,16 +115,21 @@ def _unescaped(identity: bytes) -> str:
 patients = app.state_table("patients", decode=decode, help="Patients, their counts and their readings.")
 
 
-def local_patients() -> Iterator[tuple[str, PatientState]]:
-    """Yield the id and the state of every patient of the partitions that this worker answers for."""
-    for partition in patients.store.active_partitions:
-        yield from patients_of(partition)
-
-
 def patients_of(partition: int) -> Iterator[tuple[str, PatientState]]:
     """Yield the id and the state of every patient of a partition."""
     for key, value in patients.store.scan(partition, _PATIENT):
         yield patient_of(key), patient_states.decode(value)
+
+
+def patients_after(partition: int, after: str, search: str) -> Iterator[tuple[bytes, str, PatientState]]:
+    """Yield key, id and state of a partition's patients behind one, in the order of keys, whose ids hold a text.
+
+    Case makes no difference.
+    """
+    for key, value in patients.store.scan(partition, _PATIENT, after=patient_key(after) if after else None):
+        patient_id = patient_of(key)
+        if search.lower() in patient_id.lower():
+            yield key, patient_id, patient_states.decode(value)
 
 
 def expected_of(partition: int) -> Iterator[tuple[str, float]]:
@@ -123,6 +142,25 @@ def unsettled_of(partition: int) -> Iterator[str]:
     """Yield the id of every patient of a partition whose alerts are to be settled."""
     for key, _ in patients.store.scan(partition, _UNSETTLED):
         yield patient_of(key)
+
+
+def alerted_of(partition: int) -> Iterator[tuple[str, PatientState]]:
+    """Yield the id and the state of every patient of a partition who has alerts that are not resolved."""
+    store = patients.store
+    if store.get_many(partition, [TOTALS_KEY])[0] is None:
+        yield from patients_of(partition)  # an older version wrote it, and no batch came since
+        return
+    for key, _ in store.scan(partition, _ALERTED):
+        patient_id = patient_of(key)
+        (value,) = store.get_many(partition, [patient_key(patient_id)])
+        if value is not None:
+            yield patient_id, patient_states.decode(value)
+
+
+def totals_of(partition: int) -> Totals | None:
+    """Return what a partition's patients make together, None where nothing of them was written yet."""
+    (value,) = patients.store.get_many(partition, [TOTALS_KEY])
+    return totals.decode(value) if value is not None else None
 
 
 def cohort_of(partition: int, name: str) -> PatientSettings | None:

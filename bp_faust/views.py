@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from faust.web import Request, Response, View
@@ -21,13 +24,13 @@ from bp_faust.peers import LOCAL, ask_peers
 from bp_faust.pseudonyms import patient_pseudonym
 from bp_faust.settings import read_judges
 from bp_faust.tables import (
+    alerted_of,
     cohort_of,
-    local_patients,
     local_refusals,
     patient_key,
     patient_states,
     patients,
-    patients_of,
+    patients_after,
     readings_of,
 )
 from bp_faust.web_answers import (
@@ -89,17 +92,45 @@ def _reading(observation_id: str, entry: Entry) -> KeptReading:
 class PatientList(View):
     """List all patients with their counts."""
 
-    @operation(Patients, query={**LOCAL, "pseudonym": "Only the patient whom Elasticsearch knows by it."})
+    @operation(
+        Patients,
+        query={
+            **LOCAL,
+            "limit": "So many at most; without it, all.",
+            "after": "Only those behind this patient, to go on where the last answer ended.",
+            "search": "Only those whose ids hold this text.",
+            "pseudonym": "Only the patient whom Elasticsearch knows by it.",
+        },
+    )
     async def get(self, request: Request) -> Response:
-        """Return this worker's patients and, unless ``?local`` is given, those of all other workers."""
-        found = [patient_summary(patient_id, state) for patient_id, state in local_patients()]
+        """Return this worker's patients and, unless ``?local`` is given, those of all other workers, by id."""
+        given = request.query.get("limit")
+        if given is not None and not (given.isdecimal() and int(given) > 0):
+            return self.error(422, "Give a number above 0 as ?limit=.")
+        limit = int(given) if given is not None else None
+        after, search = request.query.get("after", ""), request.query.get("search", "")
+        found = [
+            patient_summary(patient_id, state)
+            for _, patient_id, state in _first(
+                limit, (patients_after(partition, after, search) for partition in patients.store.active_partitions)
+            )
+        ]
         answers, missing = await ask_peers(request, "/patients/", Patients)
         for answer in answers:
             found += answer.patients
-        found.sort(key=lambda patient: patient.patient_id)
+        found.sort(key=lambda patient: patient_key(patient.patient_id))
+        more = limit is not None and (len(found) > limit or any(answer.more for answer in answers))
         if "pseudonym" in request.query:
             found = [patient for patient in found if _pseudonym(patient.patient_id) == request.query["pseudonym"]]
-        return self.json(Patients(found, missing))
+        return self.json(Patients(found[:limit], more, missing))
+
+
+def _first(
+    limit: int | None, partitions: Iterable[Iterator[tuple[bytes, str, PatientState]]]
+) -> Iterator[tuple[bytes, str, PatientState]]:
+    """Return the first patients of some partitions together, and one more that tells whether there are others."""
+    merged = heapq.merge(*partitions, key=lambda patient: patient[0])
+    return itertools.islice(merged, limit + 1 if limit is not None else None)
 
 
 @app.page("/refusals/", name="refusals")
@@ -165,7 +196,7 @@ class AlertList(View):
         found = [
             event
             for partition in patients.store.active_partitions
-            for patient_id, state in patients_of(partition)
+            for patient_id, state in alerted_of(partition)
             for event in _standing(partition, patient_id, state)
         ]
         answers, missing = await ask_peers(request, "/alerts/", Alerts)

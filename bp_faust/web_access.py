@@ -83,6 +83,14 @@ def credentials(request: Any) -> dict[str, str]:
     return {name: request.headers[name] for name in ("Authorization", "Cookie") if name in request.headers}
 
 
+def is_over(request: Request, settings: Settings) -> bool:
+    """Tell whether the session by which a request was let in has ended since."""
+    access, token = request.get(ACCESS), settings.secret("web_token")
+    if access is None or access.by != "session" or token is None:
+        return False
+    return Sessions(token).read(request.cookies.get(COOKIE, "")) is None
+
+
 def is_from_our_page(request: Request) -> bool:
     """Tell whether a browser says that the page of this very address made the request, and not another site's.
 

@@ -42,6 +42,8 @@ class Patients(Struct):
     """Hold the patients of all workers."""
 
     patients: list[PatientSummary]
+    #: Whether there are others behind these, where so many were asked for.
+    more: bool
     #: The addresses of workers that did not answer.
     workers_missing: list[str]
 

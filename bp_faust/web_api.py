@@ -91,12 +91,14 @@ def describe(views: Mapping[str, View], *, token_needed: bool) -> dict[str, Any]
     schemas, components = schemas_of([Error, *(one for *_, declared in found for one in _types(declared))])
     paths: dict[str, Any] = {}
     for path, name, method, declared in found:
-        item = paths.setdefault(path, {"summary": _first_line(type(views[path])), **_path_parameters(path)})
+        # OpenAPI has no word for what a part of a path may hold.
+        told = re.sub(r":[^{}]*}", "}", path)
+        item = paths.setdefault(told, {"summary": _first_line(type(views[path])), **_path_parameters(told)})
         item[name] = _operation(method, declared, schemas)
         item[name]["operationId"] = f"{name}-{views[path].view_name}"
         if path.startswith("/fhir"):
             item[name]["security"] = [{"fhirToken": []}, *([{"token": []}, {"session": []}] if name == "get" else [])]
-        elif path in OPEN_ROUTES:
+        elif told in OPEN_ROUTES:
             item[name]["security"] = []
     return {
         "openapi": "3.1.0",

@@ -15,6 +15,10 @@ COOKIE = "bp_faust_session"
 DURATION = timedelta(hours=12)
 
 
+#: The sessions that were signed out here, and when. Other workers only see that the browser has the cookie no more.
+_ended: dict[str, datetime] = {}
+
+
 class Sessions:
     """Begin sessions and recognise them by their signature, whose key is made of the token: another token ends all."""
 
@@ -35,4 +39,12 @@ class Sessions:
         except BadSignature:
             return None
         # Another worker's clock may be ahead of this one's: what begins in the future is as good.
-        return name.decode() if (now or datetime.now(timezone.utc)) - begun < DURATION else None
+        is_over = (now or datetime.now(timezone.utc)) - begun >= DURATION or name.decode() in _ended
+        return None if is_over else name.decode()
+
+    def end(self, name: str) -> None:
+        """End a session here: what it has open is then closed, and its cookie is worth nothing more."""
+        now = datetime.now(timezone.utc)
+        for over in [other for other, since in _ended.items() if now - since >= DURATION]:
+            del _ended[over]
+        _ended[name] = now

@@ -196,6 +196,17 @@ def standing_alerts(state: PatientState) -> list[Alert]:
     return [alert for alert in (current.high.alert, current.low.alert, state.missing) if alert is not None]
 
 
+def has_alerts(state: PatientState) -> bool:
+    """Tell whether there are alerts that are not resolved."""
+    current = state.alerting.current
+    return current.high.alert is not None or current.low.alert is not None or state.missing is not None
+
+
+def alerted_since(state: PatientState) -> float | None:
+    """Return when the first of the alerts that are not resolved was opened, in seconds since 1970; None without any."""
+    return min(alert.opened for alert in standing_alerts(state)) if has_alerts(state) else None
+
+
 def status(state: PatientState, alert: Alert) -> str:
     """Return an alert's status with what people did about it: what they knew before it grew worse counts no more."""
     known = state.acknowledged.get(alert.alert_id)

@@ -67,13 +67,14 @@ class StateStore(SerializedStore[str, Any]):
             found: list[bytes | None] = self._databases[partition].get(keys)
         return found
 
-    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield keys and values of one partition whose keys begin with a prefix, in the order of keys."""
+    def scan(self, partition: int, prefix: bytes, after: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values of one partition whose keys begin with a prefix, in order; those after one if given."""
         options = ReadOptions()
         options.set_iterate_upper_bound(_after_prefix(prefix))
         # Not items(), which ends without a word where it meets damaged data.
         iterator = self._databases[partition].iter(options)
-        iterator.seek(prefix)
+        # Nothing lies between a key and the same with a byte 0 behind it.
+        iterator.seek(prefix if after is None else max(prefix, after + b"\0"))
         while iterator.valid():
             yield iterator.key(), iterator.value()
             iterator.next()
@@ -111,6 +112,11 @@ class StateStore(SerializedStore[str, Any]):
     def active_partitions(self) -> list[int]:
         """Return the partitions that this worker answers for."""
         return sorted(self._active)
+
+    @property
+    def held_partitions(self) -> list[int]:
+        """Return the partitions that this worker holds, active or standby."""
+        return sorted(self._databases)
 
     def discard(self, partition: int) -> None:
         """Throw a partition's local data away; recovery builds it anew."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "bp_faust"
-PURE = ["fhir", "clinical", "simulation", "models.py", "pseudonyms.py", "yaml_files.py"]
+PURE = ["fhir", "clinical", "simulation", "models.py", "pseudonyms.py", "yaml_files.py", "installation.py"]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}
 CHANCE_AND_CLOCK = {"random", "secrets", "time"}
 CLOCK = {"now", "utcnow", "today"}
@@ -20,6 +20,7 @@ FAUST_SIDE = {
     "views",
     "status_views",
     "page_views",
+    "installation_views",
     "fhir_views",
     "change_views",
     "refusal_views",

@@ -199,9 +199,19 @@ def test_a_session_is_known_by_whoever_has_the_token_until_it_is_over() -> None:
 
 def test_the_page_runs_its_own_files_only_and_writes_text_only() -> None:
     page = (WEB / "index.html").read_text()
-    assert re.findall(r"<script(.*?)>(.*?)</script>", page, re.DOTALL) == [(' src="/web/page.js" defer', "")]
+    assert re.findall(r"<script(.*?)>(.*?)</script>", page, re.DOTALL) == [(' type="module" src="/web/page.js"', "")]
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|https?://", page)
-    script = (WEB / "page.js").read_text()
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|setAttribute", script
-    )
+    for path in sorted(WEB.glob("*.js")):
+        script = path.read_text()
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|setAttribute", script
+        ), path.name
+        assert all(name in ("./vendor/uPlot.esm.js", *own_modules()) for name in imported_modules(script)), path.name
+
+
+def own_modules() -> list[str]:
+    return [f"./{path.name}" for path in WEB.glob("*.js")]
+
+
+def imported_modules(script: str) -> list[str]:
+    return re.findall(r"""^import .*?["'](.*?)["'];$|\bimport\(""", script, re.MULTILINE)
