@@ -107,7 +107,8 @@ function capital(word) {
   return word[0].toUpperCase() + word.slice(1);
 }
 
-function item(alert, refresh) {
+/** Returns what is shown of an alert; refresh is called when it was acknowledged. */
+export function item(alert, refresh) {
   const isKnown = alert.status === "acknowledged";
   const opened = element("time", {dateTime: alert.opened, title: time(alert.opened)}, time(alert.opened));
   return element("li", {className: "card alert", dataset: {severity: alert.severity}},
@@ -127,7 +128,7 @@ function item(alert, refresh) {
 }
 
 /** Returns the button that opens the form by which somebody takes care of an alert. */
-export function acknowledging(alert, refresh) {
+function acknowledging(alert, refresh) {
   const place = element("div", {className: "acknowledging"});
   const button = element("button", {type: "button", ariaLabel: `Acknowledge: ${alert.title} of ${alert.patient_id}`,
     onclick: open}, "Acknowledge");
