@@ -26,7 +26,11 @@ class Envelope(Struct):
     observation: FhirResource
 
 
-class LetterHeaders(Struct, rename=lambda field: f"bp_faust.{field}"):
+def _ours(field: str) -> str:
+    return f"bp_faust.{field}"
+
+
+class LetterHeaders(Struct, rename=_ours):
     """Say where a dead letter first came in, and why it could not be used.
 
     The last three come once for each reason that is named, in this order; all of them are text in UTF-8.
@@ -44,6 +48,16 @@ class LetterHeaders(Struct, rename=lambda field: f"bp_faust.{field}"):
     detail: str
 
 
+class ReplayNoteHeaders(Struct, rename=_ours):
+    """Say that a record is no dead letter, but a note of which were sent again.
+
+    Its value is a JSON list of where they first came in, as topic/partition/offset.
+    """
+
+    #: Empty.
+    replayed: str
+
+
 class Channel(NamedTuple):
     """Hold what is to be known of a topic."""
 
@@ -59,7 +73,8 @@ class Channel(NamedTuple):
     value: tuple[Any, ...] = ()
     #: Whether a value is of one of them, or has the fields of all.
     combined: Literal["anyOf", "allOf"] = "anyOf"
-    headers: type[Struct] | None = None
+    #: The types of our own headers, of which a record has those of one.
+    headers: tuple[type[Struct], ...] = ()
     content_type: str = _JSON
 
 
@@ -77,10 +92,10 @@ CHANNELS = (
     Channel(
         topics.dead_letters,
         "deadLetters",
-        "Records that could not be used: key and value unchanged, beside the record's own headers those of ours.",
+        "Records that could not be used, key and value unchanged, with headers of ours; notes of what was sent again.",
         "send",
         "The record's own.",
-        headers=LetterHeaders,
+        headers=(LetterHeaders, ReplayNoteHeaders),
         content_type="application/octet-stream",
     ),
     Channel(
@@ -153,7 +168,7 @@ def describe_topics() -> dict[str, Any]:
 
 
 def _types(channel: Channel) -> list[Any]:
-    return [*channel.value, *([channel.headers] if channel.headers is not None else [])]
+    return [*channel.value, *channel.headers]
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
@@ -174,8 +189,8 @@ def _message(channel: Channel, schemas: Mapping[Any, Any]) -> dict[str, Any]:
         "contentType": channel.content_type,
         "bindings": {"kafka": {"key": {"type": "string", "description": channel.key}}},
     }
-    if channel.headers is not None:
-        message["headers"] = schemas[channel.headers]
+    if channel.headers:
+        message["headers"] = {"type": "object", "anyOf": [schemas[one] for one in channel.headers]}
     if len(channel.value) == 1:
         message["payload"] = schemas[channel.value[0]]
     elif channel.value:

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.browser.installation import Installation
 from tests.browser.visitor import Visitor
+from tests.browser.ward import ward
 from tests.worker_process import WorkerSettings
 
 #: The executables that will do; Makefile names them too.
@@ -27,6 +28,12 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the pictures of README alone unless they are asked for."""
+    is_left_alone = collection_path.name == "test_screenshots.py" and not config.getoption("--screenshots")
+    return True if is_left_alone else None
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +64,12 @@ def installation(
         yield found
     finally:
         found.end()
+
+
+@pytest.fixture(scope="session")
+async def patients(installation: Installation) -> None:
+    """Have the installation know some patients, and have refused some records."""
+    await installation.take(*ward())
 
 
 @pytest.fixture
