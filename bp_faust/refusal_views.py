@@ -40,6 +40,9 @@ from bp_faust.web_api import operation
 #: How many letters are listed where nothing is said, and at most.
 _LISTED, _MOST_LISTED = 50, 200
 
+#: Of how many records another worker is asked at a time: they stand in the first line of the request, which is limited.
+_ORIGINS_ASKED = 20
+
 #: How much of a record's text is shown, in characters; a longer one cannot be mended here.
 _LONGEST_SHOWN = 500_000
 
@@ -222,13 +225,15 @@ def _listed(found: Found, replays: Mapping[str, int]) -> dict[str, Any]:
 
 async def _replays(request: Request, origins: Sequence[str]) -> tuple[dict[str, int], list[str]]:
     """Return when records were last sent again, in milliseconds since 1970, and which workers did not answer."""
-    if not origins:
-        return {}, []
-    found = local_replays(origins)
-    answers, missing = await ask_peers(request, "/refusals/replays/", Replays, {"origin": list(origins)})
-    for answer in answers:
-        found.update(answer.replays)
-    return found, missing
+    found, missing = local_replays(origins), set()
+    asked = [origins[start : start + _ORIGINS_ASKED] for start in range(0, len(origins), _ORIGINS_ASKED)]
+    for answers, silent in await asyncio.gather(
+        *(ask_peers(request, "/refusals/replays/", Replays, {"origin": list(some)}) for some in asked)
+    ):
+        missing.update(silent)
+        for answer in answers:
+            found.update(answer.replays)
+    return found, sorted(missing)
 
 
 def _checked(found: Found, value: bytes | None) -> list[Rejection]:
