@@ -19,6 +19,8 @@ def _own_name() -> str | None:
 app: App = App(
     settings.app_id,
     env_prefix="BP_FAUST",
+    # Faust would look for a module of the console script's name.
+    origin="bp_faust",
     datadir=settings.datadir.absolute(),
     # Faust's own way of finding these by itself hides errors in them.
     autodiscover=[
@@ -31,6 +33,7 @@ app: App = App(
             "status_views",
             "page_views",
             "installation_views",
+            "chart_views",
             "change_views",
             "refusal_views",
             "fhir_views",

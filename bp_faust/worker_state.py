@@ -109,6 +109,6 @@ def wanted_partitions() -> list[tuple[str, int]]:
     return [
         (topic.name, partition)
         for topic in app.wanted_topics
-        if topic.exact and topic.name in app.batched_topics
+        if topic.exact and app.batched_topics.get(topic.name)
         for partition in range(app.conf.topic_partitions)
     ]

@@ -73,13 +73,17 @@ class StateStore(SerializedStore[str, Any]):
         options.set_iterate_upper_bound(_after_prefix(prefix))
         # Not items(), which ends without a word where it meets damaged data.
         iterator = self._databases[partition].iter(options)
-        # Nothing lies between a key and the same with a byte 0 behind it.
-        iterator.seek(prefix if after is None else max(prefix, after + b"\0"))
-        while iterator.valid():
-            yield iterator.key(), iterator.value()
-            iterator.next()
-        with self._at_work_on(partition):
-            iterator.status()
+        try:
+            # Nothing lies between a key and the same with a byte 0 behind it.
+            iterator.seek(prefix if after is None else max(prefix, after + b"\0"))
+            while iterator.valid():
+                yield iterator.key(), iterator.value()
+                iterator.next()
+            with self._at_work_on(partition):
+                iterator.status()
+        finally:
+            # An error's traceback would keep it, and with it the database open.
+            del iterator
 
     def write(self, partition: int, changes: Mapping[bytes, bytes | None], position: int) -> None:
         """Write a batch's changes together with the changelog position behind them, all or nothing."""

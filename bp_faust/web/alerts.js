@@ -1,17 +1,18 @@
 // The alerts that are not resolved, gravest first: filter them, and say that somebody takes care.
 
-import {get, path, post} from "./api.js";
+import {acknowledging, canAcknowledge} from "./acknowledge.js";
+import {get} from "./api.js";
 import {element, link, problem, setText} from "./dom.js";
-import {SEVERITIES, ago, count, plural, time} from "./format.js";
+import {SEVERITIES, ago, plural, time} from "./format.js";
 
 const SHOWN = 100, LEAST_WAIT = 3000;
-const WHO = "bp_faust-who";
 
 export function title() {
   return "Alerts";
 }
 
 export async function show(place) {
+  const canChange = await canAcknowledge();
   let alerts = [], known = null, asking = false, asked = 0, timer = null, closed = false, limit = SHOWN;
   const severity = choice("severity", [["", "All severities"], ...SEVERITIES.map(one => [one, capital(one)])]);
   const acknowledged = choice("acknowledged", [["no", "Not acknowledged"], ["yes", "Acknowledged"], ["", "Both"]]);
@@ -20,6 +21,8 @@ export async function show(place) {
   const trouble = element("div");
   const list = element("ol", {className: "alerts"});
   const more = element("button", {type: "button", onclick: showMore}, "Show more");
+  if (!canChange) place.append(element("p", {className: "quiet"},
+    "Alerts can be acknowledged here once BP_FAUST_WEB_TOKEN is set; until then by command: alerts acknowledge."));
   place.append(
     element("div", {className: "filters"},
       element("label", {htmlFor: "severity"}, "Severity"), severity,
@@ -53,7 +56,7 @@ export async function show(place) {
       const before = items.get(alert.alert_id);
       const version = JSON.stringify(alert);
       if (before && before.dataset.version === version) return before;
-      const made = item(alert, refresh);
+      const made = item(alert, canChange ? refresh : null);
       made.dataset.alert = alert.alert_id;
       made.dataset.version = version;
       return made;
@@ -86,6 +89,7 @@ export async function show(place) {
   return {
     // The counts tell when something changed; then, and only then, is the queue asked for, and not too often.
     update(overview) {
+      for (const one of list.querySelectorAll(".ago")) setText(one, ago(one.dataset.since));
       const now = JSON.stringify([overview.alerts, overview.alert_changes]);
       if (known === now) return;
       known = now;
@@ -107,68 +111,22 @@ function capital(word) {
   return word[0].toUpperCase() + word.slice(1);
 }
 
-/** Returns what is shown of an alert; refresh is called when it was acknowledged. */
+/** Returns what is shown of an alert; refresh is called once it was acknowledged, none where it cannot be here. */
 export function item(alert, refresh) {
-  const isKnown = alert.status === "acknowledged";
-  const opened = element("time", {dateTime: alert.opened, title: time(alert.opened)}, time(alert.opened));
+  const {acknowledged_by: by, acknowledged_at: at, acknowledged_because: because} = alert;
   return element("li", {className: "card alert", dataset: {severity: alert.severity}},
     element("div", {className: "alert-head"},
       element("span", {className: "severity", dataset: {severity: alert.severity}}, capital(alert.severity)),
       element("strong", null, alert.title),
-      element("span", null, "of ", link(alert.patient_id, "patients", alert.patient_id)),
+      link(alert.patient_id, "patients", alert.patient_id),
       alert.status === "escalated" ? element("span", {className: "tag"}, "escalated") : null,
       alert.muted ? element("span", {className: "tag"}, "muted") : null),
-    element("p", {className: "quiet"}, "Since ", opened, ` (${ago(alert.opened)}), last changed ${time(alert.timestamp)}.`),
+    element("p", {className: "quiet"}, `Since ${time(alert.opened)}, `,
+      element("span", {className: "ago", dataset: {since: alert.opened}}, ago(alert.opened)),
+      alert.timestamp === alert.opened ? "" : `; last changed ${time(alert.timestamp)}`),
     element("details", null, element("summary", null, `By ${alert.policy || "what is set for the patient"}`),
       element("p", {className: "quiet"}, `${alert.rule}: ${alert.citation}`)),
-    isKnown
-      ? element("p", null, `Acknowledged by ${alert.acknowledged_by}, ${time(alert.acknowledged_at)}: `
-        + `“${alert.acknowledged_because}”`)
-      : acknowledging(alert, refresh));
-}
-
-/** Returns the button that opens the form by which somebody takes care of an alert. */
-function acknowledging(alert, refresh) {
-  const place = element("div", {className: "acknowledging"});
-  const button = element("button", {type: "button", ariaLabel: `Acknowledge: ${alert.title} of ${alert.patient_id}`,
-    onclick: open}, "Acknowledge");
-  place.append(button);
-
-  function open() {
-    const who = element("input", {id: `who-${alert.alert_id}`, value: sessionStorage.getItem(WHO) || "", required: true,
-      maxLength: 1000, autocomplete: "name"});
-    const why = element("input", {id: `why-${alert.alert_id}`, required: true, maxLength: 1000, autocomplete: "off"});
-    const refused = element("p", {className: "problem", role: "alert"});
-    const cancel = element("button", {type: "button", className: "plain", onclick: leave}, "Cancel");
-    const send = element("button", null, "Acknowledge");
-    const form = element("form", {className: "acknowledge"},
-      element("label", {htmlFor: who.id}, "Your name"), who,
-      element("label", {htmlFor: why.id}, "What is done about it"), why, send, cancel, refused);
-    form.addEventListener("keydown", event => event.key === "Escape" && leave());
-    form.addEventListener("submit", async event => {
-      event.preventDefault();
-      send.disabled = true;
-      refused.textContent = "";
-      try {
-        sessionStorage.setItem(WHO, who.value);
-        await post(path("patients", alert.patient_id, "alerts", alert.alert_id, "acknowledge"),
-          {who: who.value, why: why.value});
-        place.replaceChildren(element("p", {role: "status"}, "Sent; it shows in a moment."));
-        document.getElementById("heading").focus();
-        setTimeout(refresh, 1000);
-      } catch (error) {
-        refused.textContent = error.message;
-        send.disabled = false;
-      }
-    });
-    place.replaceChildren(form);
-    (who.value ? why : who).focus();
-  }
-
-  function leave() {
-    place.replaceChildren(button);
-    button.focus();
-  }
-
-  return place;
+    alert.status === "acknowledged"
+      ? element("p", {className: "known"}, `Acknowledged by ${by}, ${time(at)}: “${because}”`)
+      : refresh ? acknowledging(alert, refresh) : null);
 }

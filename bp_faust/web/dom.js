@@ -16,7 +16,7 @@ export function element(tag, properties, ...children) {
  * columns: {title, cell: row => text or element, number: true for figures}, the first of which heads its row.
  */
 export function table(caption, columns, rows, options = {}) {
-  const heading = column => element("th", {scope: "col", className: column.number ? "number" : ""}, column.title);
+  const heading = column => element("th", {scope: "col", className: classesOf(column)}, column.title);
   const made = element("table", {className: options.className || ""},
     element("caption", {className: options.captionHidden ? "unseen" : ""}, caption),
     element("thead", null, element("tr", null, columns.map(heading))),
@@ -24,9 +24,13 @@ export function table(caption, columns, rows, options = {}) {
   return element("div", {className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption}, made);
 }
 
+function classesOf(column) {
+  return [column.number ? "number" : "", column.className || ""].join(" ").trim();
+}
+
 function tableRow(columns, row) {
   return element("tr", null, columns.map((column, place) => {
-    const properties = {className: [column.number ? "number" : "", column.className || ""].join(" ").trim()};
+    const properties = {className: classesOf(column)};
     if (place === 0) properties.scope = "row";
     return element(place === 0 ? "th" : "td", properties, column.cell(row));
   }));

@@ -8,6 +8,7 @@ export function count(number) {
 
 /** Returns a figure with one digit behind the point where it is small. */
 export function rate(number) {
+  if (number === null) return "–";
   return number >= 100 ? count(Math.round(number)) : (Math.round(number * 10) / 10).toLocaleString();
 }
 
@@ -15,8 +16,12 @@ export function pressure(number) {
   return number === null || number === undefined ? "–" : String(Math.round(number * 10) / 10);
 }
 
+/** Returns the time of today, else the day too. */
 export function time(iso) {
-  return new Date(iso).toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"});
+  const then = new Date(iso);
+  const isToday = then.toDateString() === new Date().toDateString();
+  return isToday ? then.toLocaleTimeString(undefined, {timeStyle: "short"})
+    : then.toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"});
 }
 
 export function clock(date) {
@@ -27,13 +32,13 @@ export function plural(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** Returns how long ago something was, roughly: "12 s", "5 min", "3 h", "2 d". */
+/** Returns how long ago something was, roughly: "12 s ago", "5 min ago", "3 h ago", "2 d ago". */
 export function ago(iso, now = Date.now()) {
   const seconds = Math.max(0, (now - Date.parse(iso)) / 1000);
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86400)} d`;
+  if (seconds < 60) return `${Math.round(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86400)} d ago`;
 }
 
 export function sum(counts) {

@@ -1,5 +1,6 @@
 // How the whole installation stands, and what Elasticsearch makes of its anomalies.
 
+import {charts} from "./charts.js";
 import {element, setText} from "./dom.js";
 import {SEVERITIES, count, plural, rate, sum} from "./format.js";
 
@@ -12,26 +13,33 @@ export async function show(place, _, latest) {
   const cards = element("dl", {className: "figures"},
     figure(figures, "rate", "Readings a second"),
     figure(figures, "patients", "Patients", "#/patients"),
-    figure(figures, "alerts", "Alerts not acknowledged", "#/alerts"),
+    figure(figures, "anomalies", "Anomalies", "#/patients"),
+    figure(figures, "alerts", "Open alerts", "#/alerts"),
     figure(figures, "refused", "Refused records", "#/refused"),
     figure(figures, "lag", "Records behind", "#/system"),
     figure(figures, "health", "Health", "#/system"));
-  place.append(cards);
+  const chartsPlace = element("div");
+  place.append(cards, chartsPlace);
+  const drawn = charts(chartsPlace);
   if (latest) update(latest);
 
   function tell(name, value, ...more) {
     setText(figures[name].value, value);
-    const text = more.filter(Boolean).join(", ");
-    setText(figures[name].more, text);
+    const lines = more.filter(Boolean);
+    if (figures[name].lines === lines.join("\n")) return;
+    figures[name].lines = lines.join("\n");
+    figures[name].more.replaceChildren(...lines.map(line => element("span", null, line)));
   }
 
   function update(now) {
     const waiting = Object.fromEntries(SEVERITIES.map(one => [one, now.alerts[one] ? now.alerts[one].open : 0]));
     const acknowledged = Object.values(now.alerts).reduce((total, one) => total + one.acknowledged, 0);
     const reasons = Object.entries(now.refusals).sort(([, one], [, other]) => other - one);
-    tell("rate", rate(now.readings_per_second), `${plural(now.readings, "reading")} kept`);
-    tell("patients", count(now.patients),
-      ...Object.entries(now.anomalies).map(([type, number]) => `${count(number)} ${type}`));
+    const types = Object.entries(now.anomalies).sort(([, one], [, other]) => other - one);
+    tell("rate", rate(now.readings_per_second), "over the last 10 seconds");
+    tell("patients", count(now.patients), plural(now.readings, "reading"),
+      now.implausible ? `${count(now.implausible)} implausible` : "");
+    tell("anomalies", count(sum(now.anomalies)), ...types.map(([type, number]) => `${count(number)} ${type}`));
     tell("alerts", count(sum(waiting)),
       ...SEVERITIES.filter(one => waiting[one]).map(one => `${count(waiting[one])} ${one}`),
       acknowledged ? `${count(acknowledged)} acknowledged` : "");
@@ -42,10 +50,10 @@ export async function show(place, _, latest) {
       ([topic, behind]) => `${count(behind)} ${topic}`));
     const [state, ...why] = health(now);
     tell("health", state, ...why);
-    figures.health.card.dataset.severity = state === "Good" ? "" : "severe";
+    figures.health.card.dataset.severity = {Good: "good", Limited: "moderate"}[state] || "severe";
   }
 
-  return {update};
+  return {update, close: drawn.close};
 }
 
 /** Returns one word for how the workers stand, and why where it is not good. */
@@ -67,7 +75,7 @@ function figure(figures, name, text, href) {
   const value = element("strong", null, "–");
   const more = element("span", {className: "quiet"});
   const heading = href ? element("a", {href}, text) : text;
-  const card = element("div", {className: "card figure"}, element("dt", null, heading), element("dd", null, value, more));
-  figures[name] = {value, more, card};
+  const card = element("div", {className: `card figure${name === "anomalies" ? " wide" : ""}`}, element("dt", null, heading), element("dd", null, value, more));
+  figures[name] = {value, more, card, lines: ""};
   return card;
 }

@@ -1,5 +1,6 @@
 // One patient: pressures over time before the policy's categories, averages, findings, alerts, readings, settings.
 
+import {canAcknowledge} from "./acknowledge.js";
 import {item} from "./alerts.js";
 import {get, path} from "./api.js";
 import {element, problem, setText, table} from "./dom.js";
@@ -13,11 +14,12 @@ export function title([patientId]) {
 }
 
 export async function show(place, [patientId]) {
+  const canChange = await canAcknowledge();
   let patient = await get(path("patients", patientId));
   let known = null, asked = Date.now(), timer = null, closed = false;
   const trouble = element("div");
   const summary = element("p", {className: "quiet"});
-  const figures = element("dl", {className: "figures"});
+  const figures = element("dl", {className: "figures few"});
   const alerts = section("Alerts");
   const charts = chartsOf(patient);
   const readings = readingsOf();
@@ -38,7 +40,7 @@ export async function show(place, [patientId]) {
   function draw() {
     setText(summary, summarised(patient));
     part("figures", [patient.latest, patient.averages], () => figures.replaceChildren(...figuresOf(patient)));
-    part("alerts", patient.alerts, () => alerts.fill(alertsOf(patient.alerts, refresh)));
+    part("alerts", patient.alerts, () => alerts.fill(alertsOf(patient.alerts, canChange ? refresh : null)));
     part("charts", [patient.latest_readings, patient.days, patient.judged_by], () => charts.draw(patient));
     part("readings", patient.latest_readings, () => readings.draw(patient));
     part("findings", [patient.findings, patient.rules], () => findings.fill(findingsOf(patient)));

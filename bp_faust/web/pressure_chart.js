@@ -16,7 +16,7 @@ const DARK = matchMedia("(prefers-color-scheme: dark)");
  */
 export function pressureChart(name, bands) {
   const canvas = element("div", {className: "plot", role: "img"});
-  const told = element("p", {className: "quiet plot-told", ariaHidden: "true"});
+  const told = element("p", {className: "quiet readout", ariaHidden: "true"});
   const figure = element("figure", {className: "chart"},
     element("figcaption", null, `${name} pressure (mmHg)`), canvas, told);
   const data = {rows: [], categories: bands};

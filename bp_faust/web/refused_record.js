@@ -1,6 +1,6 @@
 // One refused record: why it was refused, and what was sent; to be mended and sent again.
 
-import {get, path, post, postText} from "./api.js";
+import {get, path, post, postText, session} from "./api.js";
 import {address, element, problem} from "./dom.js";
 import {plural, time} from "./format.js";
 import {indented, locate} from "./json_text.js";
@@ -13,7 +13,8 @@ export function title() {
 
 export async function show(place, [partition, offset]) {
   const here = ["refusals", "records", partition, offset];
-  const [{reasons}, first] = await Promise.all([get("/refusals/reasons/"), get(path(...here), 20)]);
+  const [{reasons}, first, {token_needed: canChange}] = await Promise.all(
+    [get("/refusals/reasons/"), get(path(...here), 20), session.state()]);
   let record = first, closed = false;
   const why = element("div", {className: "card"});
   const text = indented(record.text);
@@ -50,7 +51,10 @@ export async function show(place, [partition, offset]) {
     const mend = record.mendable
       ? element("button", {type: "button", onclick: drawForm}, "Mend it")
       : element("p", {className: "quiet"}, "It cannot be mended here: it is too long, or no program outside sent it.");
-    content.replaceChildren(marked(text, record.reasons), element("div", {className: "actions"}, mend, asIs));
+    const unset = element("p", {className: "quiet"}, "It can be mended and sent again here once BP_FAUST_WEB_TOKEN is set; until "
+      + "then by command: dlq replay.");
+    content.replaceChildren(marked(text, record.reasons),
+      element("div", {className: "actions"}, canChange ? [mend, asIs] : unset));
   }
 
   function drawForm() {

@@ -50,7 +50,7 @@ function missing(addresses) {
 
 function workersOf({workers, asked}) {
   return table("Workers", [
-    {title: "Address", cell: worker => worker.address === asked ? `${worker.address} (this one)` : worker.address},
+    {title: "Address", cell: worker => worker.address === asked ? `${hostOf(worker.address)} (this one)` : hostOf(worker.address)},
     {title: "State", cell: stateOf},
     {title: "Elasticsearch", cell: worker => worker.sink_reachable ? "answers" : "does not answer"},
     {title: "Partitions", number: true, cell: worker => count(worker.partitions.length)},
@@ -66,23 +66,34 @@ function stateOf(worker) {
     ...Object.values(worker.hindrances)].join("; ");
 }
 
+/** Returns a row for each topic and the worker that has some of its partitions. */
 function partitionsOf({partitions}) {
-  return table("Partitions", [
-    {title: "Topic", cell: one => one.topic, className: "long"},
-    {title: "Partition", number: true, cell: one => one.partition},
-    {title: "Worker", cell: one => one.worker || "nobody"},
-    {title: "Behind", number: true, cell: one => one.lag === null ? "–" : count(one.lag)},
-  ], partitions);
+  const rows = new Map();
+  for (const one of partitions) {
+    const key = JSON.stringify([one.topic, one.worker]);
+    if (!rows.has(key)) rows.set(key, {topic: one.topic, worker: one.worker, partitions: [], lag: 0});
+    rows.get(key).partitions.push(one.partition);
+    rows.get(key).lag += one.lag || 0;
+  }
+  return table("Who works on which partitions", [
+    {title: "Topic", cell: row => row.topic, className: "long"},
+    {title: "Partitions", cell: row => row.partitions.join(", ")},
+    {title: "Worker", cell: row => row.worker ? hostOf(row.worker) : element("span", {className: "problem"}, "nobody")},
+    {title: "Behind", number: true, cell: row => row.worker ? count(row.lag) : "–"},
+  ], [...rows.values()]);
 }
 
 function tablesOf({tables}) {
   return table("Tables", [
-    {title: "Table", cell: one => one.table},
-    {title: "Partition", number: true, cell: one => one.partition},
-    {title: "Worker", cell: one => one.worker},
+    {title: "Table", cell: one => `${one.table} ${one.partition}`},
+    {title: "Worker", cell: one => hostOf(one.worker)},
     {title: "Kept as", cell: one => one.active ? "active" : "standby"},
     {title: "Changelog position", number: true, cell: one => count(one.position)},
   ], tables);
+}
+
+function hostOf(address) {
+  return address.replace(/^https?:\/\//, "");
 }
 
 function settingsOf({settings}) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,15 @@ def test_origins_are_named_and_secrets_hidden(monkeypatch: pytest.MonkeyPatch, t
     assert (found["BP_FAUST_FHIR_TOKEN"]["value"], found["BP_FAUST_FHIR_TOKEN"]["from"]) == ("set", "environment")
     assert found["BP_FAUST_RETENTION_DAYS"] == {"name": "BP_FAUST_RETENTION_DAYS", "value": "400", "from": "default"}
     assert SECRET not in str(found)
+
+
+def test_the_console_script_runs_what_faust_runs() -> None:
+    scripts = Path(sys.executable).parent
+    told = [
+        subprocess.run(
+            [scripts / command[0], *command[1:], "settings"], capture_output=True, text=True, check=True
+        ).stdout
+        for command in (["bp-faust"], ["faust", "-A", "bp_faust"])
+    ]
+    assert told[0] == told[1]
+    assert "BP_FAUST_POLICY" in told[0]
