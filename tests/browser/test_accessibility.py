@@ -22,7 +22,7 @@ async def views(visitor: Visitor) -> AsyncIterator[str]:
     await expect(page.locator(".figure").filter(has_text="Patients").locator("strong")).not_to_have_text("–")
     yield "overview"
     await visitor.go("patients")
-    await expect(page.get_by_role("link", name="ann")).to_be_visible()
+    await expect(page.get_by_role("link", name="ann", exact=True)).to_be_visible()
     yield "patients"
     await visitor.go("patients", "ann")
     await expect(page.locator(".plot canvas").nth(1)).to_be_visible()
