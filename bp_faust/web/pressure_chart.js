@@ -15,7 +15,7 @@ const DARK = matchMedia("(prefers-color-scheme: dark)");
  * in order, where low and high are the day's, or absent; bands are those of /patients/{id}/.
  */
 export function pressureChart(name, bands) {
-  const canvas = element("div", {className: "plot", role: "img"});
+  const canvas = element("div", {className: "plot", role: "img", ariaLabel: `${name} pressure`});
   const told = element("p", {className: "quiet readout", ariaHidden: "true"});
   const figure = element("figure", {className: "chart"},
     element("figcaption", null, `${name} pressure (mmHg)`), canvas, told);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import gzip
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -43,7 +44,7 @@ async def ask(session: aiohttp.ClientSession, path: str, **query: Any) -> tuple[
 
 async def send(session: aiohttp.ClientSession, path: str, body: bytes | None = None) -> tuple[int, Any]:
     """Return status and JSON of what is posted to a path."""
-    async with session.post(path, data=body) as response:
+    async with session.post(path, data=io.BytesIO(body) if body is not None else None) as response:
         return response.status, await response.json()
 
 
