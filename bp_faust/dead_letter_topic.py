@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,14 +130,18 @@ async def replay(app: App, letters: AsyncIterator[Found]) -> int:
     sent = 0
     pending: set[asyncio.Future[Any]] = set()
     of_partitions: dict[tuple[str, int], list[Origin]] = {}
+    # What is refused again meanwhile is not what was sent again.
+    since = int(time.time() * 1000)
 
     async def settle() -> None:
+        nonlocal since
         await asyncio.gather(*pending)
         pending.clear()
         for (topic, partition), origins in of_partitions.items():
             note, headers = replay_note(origins)
-            await producer.send_and_wait(topic, note, partition=partition, headers=headers)
+            await producer.send_and_wait(topic, note, partition=partition, headers=headers, timestamp_ms=since)
         of_partitions.clear()
+        since = int(time.time() * 1000)
 
     async with AIOKafkaProducer(
         acks="all", enable_idempotence=True, max_request_size=_LARGEST_BYTES, **client_settings(app)

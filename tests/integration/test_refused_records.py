@@ -102,7 +102,8 @@ async def test_the_latest_refused_records_are_listed_page_by_page(
 async def test_a_refused_record_is_mended_and_counts_once(settings: WorkerSettings, start_worker: StartWorker) -> None:
     workers = [start_worker(name, BP_FAUST_WEB_TOKEN=TOKEN) for name in ("first", "second")]
     good = [oracle.envelope(f"p-{number}", 150, 95) for number in range(4)]
-    del good[0]["observation"]["id"]
+    mended = copy.deepcopy(good[:3])
+    del good[0]["observation"]["id"]  # so that its place has to do
     bad = [orjson.dumps(kilopascals(envelope)) for envelope in good]
     bad[1] = gzip.compress(bad[1])
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka) as producer:
@@ -138,7 +139,7 @@ async def test_a_refused_record_is_mended_and_counts_once(settings: WorkerSettin
         assert (status, answer["mended"]) == (200, False)
         assert answer["refused_now"][0]["reason"] == "unit-unknown"
         await wait_until_drained(settings)
-        assert await asyncio.to_thread(table_counts, workers[1]) == oracle.counts(good[:3])
+        assert await asyncio.to_thread(table_counts, workers[1]) == oracle.counts(mended)
 
         # Each of the two workers knows of some that they were sent again; both tell of all.
         for worker in workers:
@@ -153,7 +154,7 @@ async def test_a_refused_record_is_mended_and_counts_once(settings: WorkerSettin
         # Mended twice, it still counts once.
         assert (await send(session, path_of(listed[0]) + "mend/", orjson.dumps(good[0])))[0] == 200
         await wait_until_drained(settings)
-        assert await asyncio.to_thread(table_counts, workers[0]) == oracle.counts(good[:3])
+        assert await asyncio.to_thread(table_counts, workers[0]) == oracle.counts(mended)
     sent = (await read_all(settings.kafka, settings.readings_topic))[-1]
     records = [record for record in await read_all(settings.kafka, settings.readings_topic) if len(record.headers) > 1]
     assert len(records) == 5
