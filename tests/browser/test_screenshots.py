@@ -54,7 +54,8 @@ async def test_pictures(browser: Browser, ward: Installation) -> None:
         page = visitor.page
         await visitor.enter("overview")
         await expect(page.locator(".figure").filter(has_text="Patients").locator("strong")).not_to_have_text("–")
-        await page.wait_for_load_state("networkidle")
+        await page.get_by_text("7 d", exact=True).click()
+        await expect(page.get_by_text("Hypertensive crisis (").first).to_be_visible()
         await page.screenshot(path=IMAGES / "overview.png")
         await visitor.go("patients", gravest)
         await expect(page.locator(".plot canvas").nth(1)).to_be_visible()
