@@ -17,7 +17,8 @@ ENV PYTHONUNBUFFERED=1 \
     HOME=/tmp \
     BP_FAUST_DATADIR=/data \
     BP_FAUST_WEB_BIND=0.0.0.0
-USER worker
+# By number, so that Kubernetes can tell that it is not root.
+USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 6066

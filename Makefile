@@ -17,8 +17,9 @@ UPLOT := 1.6.32
 demo: .venv/installed-local
 	@$(BIN)/faust -A bp_faust demo $(ARGS)
 
+# Each of the processes has a Kafka and an Elasticsearch of its own.
 test: .venv/installed-test browser
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Make the pictures of README anew.
 screenshots: .venv/installed-test browser

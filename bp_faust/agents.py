@@ -1,9 +1,8 @@
-"""Read readings, follow patients, index anomalies: three agents, joined by topics."""
+"""Read readings, follow patients, count what is refused: agents that are joined by topics."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -11,28 +10,30 @@ import msgspec
 
 from bp_faust import fhir, metrics
 from bp_faust.app import app, settings
-from bp_faust.dead_letters import Origin, is_replay_note, letter_headers, read_letter, read_replay_note, source_origin
-from bp_faust.engine.batches import Batch, Effects, Record
+from bp_faust.clinical.state import timestamp
+from bp_faust.dead_letters import (
+    first_place_of,
+    is_replay_note,
+    letter_headers,
+    place_of,
+    read_letter,
+    read_replay_note,
+)
+from bp_faust.engine.batches import Batch, Effects
 from bp_faust.engine.partitioner import partition_of
-from bp_faust.models import AlertEvent, Anomaly, Reading, Rejection
+from bp_faust.models import Reading, Refusal, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
-from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
-from bp_faust.search.documents import Document
-from bp_faust.search.errors import SearchError
-from bp_faust.search.sink import Sink, document_id
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
-from bp_faust.sinks import alert_sink, anomaly_sink, client
 from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key, replayed_key
 from bp_faust.topics import (
-    alerts,
-    anomalies,
     dead_letters,
     patient_readings,
     patient_settings,
     reading_batches,
     readings,
+    told_refusals,
 )
 
 #: How many readings a record of our own topic holds at most: about 50 kB.
@@ -46,11 +47,6 @@ _AVERAGES_ZONE = ZoneInfo(settings.default_time_zone) if settings.fhir_output el
 _PARSE_OPTIONS = settings.parse_options()
 _UNEXPLAINED = replace(_PARSE_OPTIONS, validation="off") if _PARSE_OPTIONS.validation == "rejects" else _PARSE_OPTIONS
 
-_PSEUDONYM_KEY = settings.secret("pseudonym_key")
-
-_decode_anomaly = msgspec.json.Decoder(Anomaly).decode
-_decode_alert = msgspec.json.Decoder(AlertEvent).decode
-
 
 @app.transactional_agent(readings)
 def intake(batch: Batch, effects: Effects) -> None:
@@ -59,7 +55,7 @@ def intake(batch: Batch, effects: Effects) -> None:
     by_partition: dict[int, list[Reading]] = defaultdict(list)
     options, refused = _PARSE_OPTIONS, 0
     for record in batch.records:
-        origin = _origin(batch, record)
+        origin = first_place_of(batch, record)
         rejections = []
         for index, outcome in enumerate(fhir.parse(record.value or b"", options)):
             if isinstance(outcome, Rejection):
@@ -82,7 +78,7 @@ def intake(batch: Batch, effects: Effects) -> None:
                 origin.partition % partitions,
                 record.value,
                 key=record.key,
-                headers=letter_headers(_here(batch, record), record.headers, rejections),
+                headers=letter_headers(place_of(batch, record), record.headers, rejections),
             )
             for rejection in rejections:
                 metrics.REFUSALS.labels(rejection.reason).inc()
@@ -128,7 +124,7 @@ def apply_settings(batch: Batch, effects: Effects) -> None:
             signal = read_setting(record.key, record.value, record.timestamp / 1000)
         except PatientSettingsError as exc:
             rejection = Rejection("settings-invalid", "", str(exc))
-            headers = letter_headers(_here(batch, record), record.headers, [rejection])
+            headers = letter_headers(place_of(batch, record), record.headers, [rejection])
             partition = batch.partition % partitions
             effects.send(dead_letters.get_topic_name(), partition, record.value, key=record.key, headers=headers)
             continue
@@ -141,14 +137,16 @@ def apply_settings(batch: Batch, effects: Effects) -> None:
 
 @app.transactional_agent(dead_letters, table=refusals)
 def count_refusals(batch: Batch, effects: Effects) -> None:
-    """Count refused records by reason, each once: a topic's partition is refused in order, but for replays."""
-    letters = []
-    for record in batch.records:
-        if is_replay_note(record.headers):
-            when = refusal_counts.encode(record.timestamp)
-            effects.changes.update((replayed_key(origin), when) for origin in read_replay_note(record.value))
-        else:
-            letters.append(read_letter(_here(batch, record), record.key, record.value, record.headers))
+    """Count refused records by reason, and tell of them, each once.
+
+    A topic's partition is refused in order, but for replays.
+    """
+    records = [record for record in batch.records if not is_replay_note(record.headers)]
+    letters = [read_letter(place_of(batch, record), record.key, record.value, record.headers) for record in records]
+    for note in batch.records:
+        if is_replay_note(note.headers):
+            when = refusal_counts.encode(note.timestamp)
+            effects.changes.update((replayed_key(origin), when) for origin in read_replay_note(note.value))
     keys = {refused_up_to_key(letter.origin.topic, letter.origin.partition) for letter in letters}
     keys |= {reason_key(reason) for letter in letters for reason in letter.reasons}
     before = {
@@ -156,101 +154,15 @@ def count_refusals(batch: Batch, effects: Effects) -> None:
         for key, value in zip(keys, refusals.store.get_many(batch.partition, list(keys)), strict=True)
     }
     known = dict(before)
-    for letter in letters:
+    for record, letter in zip(records, letters, strict=True):
         up_to = refused_up_to_key(letter.origin.topic, letter.origin.partition)
         if letter.origin.offset >= known[up_to]:
             known[up_to] = letter.origin.offset + 1
             for reason in letter.reasons:
                 known[reason_key(reason)] += 1
+            if settings.elasticsearch_refusals_index:
+                topic, partition, offset, _ = letter.origin
+                refused_at = timestamp(record.timestamp / 1000)
+                refusal = Refusal(topic, partition, offset, letter.reasons, letter.rejected, refused_at)
+                effects.send(told_refusals.get_topic_name(), batch.partition, msgspec.json.encode(refusal))
     effects.changes.update((key, refusal_counts.encode(count)) for key, count in known.items() if count != before[key])
-
-
-@app.task
-async def open_anomalies() -> None:
-    """Prepare the anomalies' index; counting does not wait for it."""
-    await _open(anomaly_sink)
-
-
-@app.task
-async def open_alerts() -> None:
-    """Prepare the alerts' index; counting does not wait for it."""
-    await _open(alert_sink)
-
-
-async def _open(sink: Sink) -> None:
-    try:
-        await app.wait(sink.open())
-    except SearchError as exc:
-        if not app.should_stop:
-            await app.refuse(exc)
-
-
-@app.on_before_shutdown.connect
-async def close_indices(sender: object, **kwargs: object) -> None:
-    """End the connections to Elasticsearch."""
-    await client.close()
-
-
-@app.batch_agent(anomalies)
-async def index(batch: Batch) -> None:
-    """Keep the anomalies' documents in Elasticsearch as they now are."""
-
-    def document(record: Record, version: int) -> Document:
-        anomaly, source = _decode_anomaly(record.value or b""), record.value
-        if _PSEUDONYM_KEY is not None:
-            anomaly = pseudonymise_anomaly(_PSEUDONYM_KEY, anomaly)
-            source = msgspec.json.encode(anomaly)
-        identity = document_id(anomaly.patient_id, anomaly.observation_id)
-        return Document(anomaly_sink.index, identity, version, source if anomaly.anomaly_type is not None else None)
-
-    await _keep(batch, anomaly_sink, document, "not-an-anomaly")
-
-
-@app.batch_agent(alerts)
-async def index_alerts(batch: Batch) -> None:
-    """Keep the alerts' documents in Elasticsearch as they now are."""
-
-    def document(record: Record, version: int) -> Document:
-        event, source = _decode_alert(record.value or b""), record.value
-        if _PSEUDONYM_KEY is not None:
-            event = pseudonymise_alert(_PSEUDONYM_KEY, event)
-            source = msgspec.json.encode(event)
-        return Document(alert_sink.index, event.alert_id, version, source)
-
-    await _keep(batch, alert_sink, document, "not-an-alert")
-
-
-async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Document], reason: str) -> None:
-    """Store a batch's documents; what is none, and what Elasticsearch refuses for good, becomes a dead letter."""
-    documents = []
-    letters: list[tuple[Record, str, str]] = []
-    by_version = {}
-    for record in batch.records:
-        # Offsets of a patient's partition grow with time, so that an old repeat never undoes a correction.
-        version = _origin(batch, record).offset + 1
-        try:
-            documents.append(document(record, version))
-        except msgspec.DecodeError as exc:
-            letters.append((record, reason, str(exc)))
-        else:
-            by_version[version] = record
-    for refused in await sink.write(documents):
-        letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
-    sent = []
-    # Refusals are counted by how far a partition got, so they must come in order.
-    for record, code, detail in sorted(letters, key=lambda letter: letter[0].offset):
-        headers = letter_headers(_here(batch, record), record.headers, [Rejection(code, "", detail)])
-        sent.append(
-            await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition)
-        )
-    for stored in sent:
-        await stored
-
-
-def _here(batch: Batch, record: Record) -> Origin:
-    return Origin(batch.topic, batch.partition, record.offset, record.timestamp)
-
-
-def _origin(batch: Batch, record: Record) -> Origin:
-    here = _here(batch, record)
-    return source_origin(here, record.headers) if record.headers else here

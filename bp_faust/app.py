@@ -27,6 +27,7 @@ app: App = App(
         f"bp_faust.{module}"
         for module in (
             "agents",
+            "index_agents",
             "alert_agents",
             "timers",
             "views",
@@ -44,6 +45,7 @@ app: App = App(
             "patient_commands",
             "backtest_commands",
             "settings_commands",
+            "doctor_commands",
         )
     ],
     web_application_options={

@@ -52,8 +52,13 @@ def _day(context: click.Context, parameter: click.Parameter, value: str | None) 
 class backtest(Command):
     """Compare what two policies make of past readings: findings, alerts, and the readings on which they differ.
 
-    Reads the ingest topic from its beginning, or a file, and touches neither the workers nor their tables. Examples:
-    backtest --policy aha-2025; backtest --policy own.yaml --against esc-2024 --file readings.ndjson --plot alerts.svg.
+    Reads the ingest topic from its beginning, or a file, and touches neither the workers nor their tables.
+
+    \b
+    Examples:
+      faust -A bp_faust backtest --policy aha-2025
+      faust -A bp_faust --json backtest --policy aha-2025 --from 2026-07-01
+      faust -A bp_faust backtest --policy own.yaml --against esc-2024 --file readings.ndjson --plot alerts.svg
     """
 
     options = [
@@ -77,6 +82,8 @@ class backtest(Command):
         plot: str | None,
     ) -> None:
         """Judge all readings by both policies, and report."""
+        if since is not None and until is not None and since >= until:
+            raise click.UsageError("--from must lie before --to.", self.ctx)
         if plot is not None:
             _plotting()
         test = Backtest(*(_rules(name) for name in (policy, against)))
@@ -101,8 +108,8 @@ class backtest(Command):
         if plot is not None:
             _draw(report, Path(plot))
         if self.json:
-            self.say(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-        else:
+            self.say_json(report)
+        elif not self.quiet:
             _print(report)
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timezone
+from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 import orjson
 from faust.cli import argument, option
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from bp_faust.app import app, settings
 from bp_faust.audit import Action, note, of_command
@@ -42,18 +41,47 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
+def _known_reasons(context: click.Context, parameter: click.Parameter, codes: tuple[str, ...]) -> frozenset[str]:
+    for code in codes:
+        if code not in BY_CODE:
+            close = get_close_matches(code, BY_CODE, n=1)
+            raise click.BadParameter(
+                f"there is no reason code {code!r}; "
+                + (f"did you mean {close[0]}?" if close else "docs/reference/reason-codes.md lists those there are")
+            )
+    return frozenset(codes)
+
+
+def _place(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and re.fullmatch(r"[\w.-]+/\d+/\d+", value) is None:
+        raise click.BadParameter("write topic/partition/offset, as list shows it")
+    return value
+
+
 class dlq(Command):
     """List, show, replay or export what was refused (the dead letters).
 
-    Examples: dlq list --reason unit-unknown; dlq show --at blood_pressure_readings/2/17; dlq replay --since 2026-07-01;
-    dlq export -o refused.ndjson. A replay twice over counts no reading twice.
+    A replay twice over counts no reading twice.
+
+    \b
+    Examples:
+      faust -A bp_faust dlq list --reason unit-unknown
+      faust -A bp_faust dlq show --at blood_pressure_readings/2/17
+      faust -A bp_faust dlq replay --since 2026-07-01
+      faust -A bp_faust dlq export -o refused.ndjson
+      faust -A bp_faust --json dlq list --limit 1000
     """
 
     options = [
         argument("action", type=click.Choice(["list", "show", "replay", "export"])),
-        option("--reason", multiple=True, help="Only those with this reason code; may be given several times."),
+        option(
+            "--reason",
+            multiple=True,
+            callback=_known_reasons,
+            help="Only those with this reason code; may be given several times.",
+        ),
         option("--topic", help="Only those that came in on this topic."),
-        option("--at", help="Only the one that came in there, as topic/partition/offset."),
+        option("--at", callback=_place, help="Only the one that came in there, as topic/partition/offset."),
         option(
             "--since", callback=_moment, help="Only those that came in then or later; ISO 8601, in UTC unless it says."
         ),
@@ -65,7 +93,7 @@ class dlq(Command):
     async def run(
         self,
         action: str,
-        reason: tuple[str, ...],
+        reason: frozenset[str],
         topic: str | None,
         at: str | None,
         since: datetime | None,
@@ -76,7 +104,9 @@ class dlq(Command):
         """Do what is asked."""
         if output is not None and action != "export":
             raise click.UsageError("--output is for export.", self.ctx)
-        wanted = Filter(frozenset(reason), topic, at, since, until)
+        if since is not None and until is not None and since >= until:
+            raise click.UsageError("--since must lie before --until.", self.ctx)
+        wanted = Filter(reason, topic, at, since, until)
         if limit is None and action in {"list", "show"}:
             limit = 100
         with progress_bar(self.quiet) as bar:
@@ -89,25 +119,23 @@ class dlq(Command):
             )
             chosen = _first(letters, limit)
             if action == "replay":
-                told = f"{await _replay(chosen, wanted, limit)} records sent again"
+                count = await _replay(chosen, wanted, limit)
             elif action == "export":
-                told = f"{await self._export(chosen, output)} dead letters written"
+                count = await self._export(chosen, output)
             else:
                 found = [one async for one in chosen]
-                told = ""
         if action == "list":
             self._list(found, limit)
         elif action == "show":
-            for one in found:
-                self._show(one)
-            if not found:
-                raise InputFileError("There is no such dead letter.")
-        elif action == "replay" or output is not None:
-            self.say(told)
+            self._show(found)
+        elif action == "replay":
+            self.say_result(f"{count} records sent again", replayed=count)
+        elif output is not None:
+            self.say_result(f"{count} dead letters written to {output}", written=count, file=output)
 
     def _list(self, found: list[Found], limit: int | None) -> None:
         if self.json:
-            self.say(orjson.dumps([described(one) for one in found]).decode())
+            self.say_json([described(one) for one in found])
             return
         rows = []
         for _, letter in found:
@@ -115,23 +143,22 @@ class dlq(Command):
             more = f" (+{letter.rejected - 1})" if letter.rejected > 1 else ""
             size = str(len(letter.value or b""))
             rows.append((when(letter.origin.timestamp), str(letter.origin), first.reason + more, first.path, size))
-        console = Console()
-        if not console.is_terminal:
-            for row in rows:
-                self.say("\t".join(row))
-            return
-        table = Table("received", "record", "reason", "where", "bytes", box=box.SIMPLE)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table if rows else "No dead letters.")
+        self.say_rows(("received", "record", "reason", "where", "bytes"), rows, nothing="No dead letters.")
         if len(rows) == limit:
-            console.print(f"The first {limit}; --limit shows more.")
+            # Not among the rows, which another program may read.
+            self.say(f"The first {limit}; --limit shows more.", file=self.stderr)
 
-    def _show(self, found: Found) -> None:
-        """Print a letter whole, with what is wrong by the rules in force now."""
+    def _show(self, found: list[Found]) -> None:
+        if not found:
+            raise InputFileError("There is no such dead letter: `dlq list` shows those there are.")
         if self.json:
-            self.say(orjson.dumps({**described(found), **content(found)}, option=orjson.OPT_INDENT_2).decode())
+            self.say_json([{**described(one), **content(one)} for one in found])
             return
+        for one in found:
+            self._show_one(one)
+
+    def _show_one(self, found: Found) -> None:
+        """Print a letter whole, with what is wrong by the rules in force now."""
         place, letter = found
         self.say(f"{letter.origin}, received {when(letter.origin.timestamp)}, refused {when(place.timestamp)}")
         for rejection in letter.rejections:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from bp_faust.models import Rejection
+
+if TYPE_CHECKING:
+    from bp_faust.engine.batches import Batch, Record
 
 Header = tuple[str, bytes]
 
@@ -54,11 +57,22 @@ class DeadLetter(NamedTuple):
         return list(dict.fromkeys(rejection.reason for rejection in self.rejections))
 
 
+def place_of(batch: Batch, record: Record) -> Origin:
+    """Return where a record of a batch is."""
+    return Origin(batch.topic, batch.partition, record.offset, record.timestamp)
+
+
+def first_place_of(batch: Batch, record: Record) -> Origin:
+    """Return where a record of a batch first came in."""
+    here = place_of(batch, record)
+    return source_origin(here, record.headers) if record.headers else here
+
+
 def origin_of(here: Origin, headers: Iterable[Header]) -> Origin:
     """Return where a record first came in: ``here``, or where it was before it was replayed."""
     known = dict(headers)
     try:
-        return Origin(
+        origin = Origin(
             known["bp_faust.topic"].decode(),
             int(known["bp_faust.partition"]),
             int(known["bp_faust.offset"]),
@@ -66,6 +80,8 @@ def origin_of(here: Origin, headers: Iterable[Header]) -> Origin:
         )
     except (KeyError, ValueError):
         return here
+    # Anyone may write such headers; Kafka's own numbers have 64 bits.
+    return origin if all(-1 <= number < 1 << 63 for number in origin[1:]) else here
 
 
 def source_origin(here: Origin, headers: Iterable[Header]) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -18,8 +19,9 @@ def read_resources(path: Path, progress: Callable[[int], None]) -> Iterator[byte
     """Yield each resource of a file as its bytes; ``progress`` is told how many bytes of the file have been read.
 
     A file whose first line is not a whole JSON value is taken to be one value over many lines. Raises InputFileError
-    where the file cannot be read.
+    where the file cannot be read, or is empty.
     """
+    is_empty = True
     try:
         with path.open("rb") as file:
             content: IO[bytes] = file
@@ -28,9 +30,14 @@ def read_resources(path: Path, progress: Callable[[int], None]) -> Iterator[byte
                 content = cast(IO[bytes], gzip.GzipFile(fileobj=file))
             else:
                 file.seek(0)
-            yield from _values(content, lambda: progress(file.tell()))
-    except (OSError, EOFError) as exc:
-        raise InputFileError(f"{path} cannot be read: {exc}") from exc
+            for value in _values(content, lambda: progress(file.tell())):
+                is_empty = False
+                yield value
+    except (OSError, EOFError, zlib.error) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        raise InputFileError(f"{path} cannot be read: {reason.rstrip('.')}.") from exc
+    if is_empty:
+        raise InputFileError(f"{path} is empty: name a file of FHIR resources, Bundles or envelopes, one a line.")
 
 
 def _values(content: IO[bytes], advance: Callable[[], None]) -> Iterator[bytes]:

@@ -46,8 +46,10 @@ async def _ask(peer: URL) -> WorkerOverview | None:
 _peers: PeerAnswers[URL, WorkerOverview] = PeerAnswers(_ask)
 
 
-async def _make() -> str:
+async def _make() -> str | None:
     answers, missing = await _peers.get(peer_urls())
+    if app.should_stop:
+        return None  # the tables are being closed
     found = installation_of(
         [worker_overview(), *answers],
         [str(peer) for peer in missing],

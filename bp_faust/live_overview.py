@@ -41,21 +41,18 @@ class PeerAnswers(Generic[Peer, Answer]):
         for gone in set(self._answers) - set(peers):
             del self._answers[gone]
         for peer in peers:
-            if peer not in self._asking:
+            if peer not in self._asking or self._asking[peer].done():
                 self._asking[peer] = asyncio.create_task(self._ask_one(peer))
-        if asking := [self._asking[peer] for peer in peers if peer in self._asking]:
-            await asyncio.wait(asking, timeout=seconds)
+        if peers:
+            await asyncio.wait([self._asking[peer] for peer in peers], timeout=seconds)
         oldest = self._clock() - _FRESH_SECONDS
         fresh = [peer for peer in peers if peer in self._answers and self._answers[peer][0] >= oldest]
         return [self._answers[peer][1] for peer in fresh], [peer for peer in peers if peer not in fresh]
 
     async def _ask_one(self, peer: Peer) -> None:
-        try:
-            answer = await self._ask(peer)
-            if answer is not None:
-                self._answers[peer] = (self._clock(), answer)
-        finally:
-            del self._asking[peer]
+        answer = await self._ask(peer)
+        if answer is not None:
+            self._answers[peer] = (self._clock(), answer)
 
     async def close(self) -> None:
         """Ask no more."""
@@ -63,6 +60,7 @@ class PeerAnswers(Generic[Peer, Answer]):
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
+        self._asking.clear()
 
 
 class Broadcast:
@@ -70,11 +68,11 @@ class Broadcast:
 
     def __init__(
         self,
-        make: Callable[[], Awaitable[str]],
+        make: Callable[[], Awaitable[str | None]],
         on_end: Callable[[], Awaitable[None]],
         every: float = EVERY_SECONDS,
     ) -> None:
-        """Make a text every so many seconds; ``on_end`` is called when nobody listens any more."""
+        """Make a text every so many seconds until it is None; ``on_end`` is called when nobody listens any more."""
         self._make = make
         self._on_end = on_end
         self._every = every
@@ -85,7 +83,7 @@ class Broadcast:
         self._text: str | None = None
 
     async def listen(self) -> AsyncGenerator[str, None]:
-        """Yield the latest text, and those that are made from now on; end where one cannot be made."""
+        """Yield the latest text, and those that are made from now on; end where there are no more."""
         self._listeners += 1
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -111,6 +109,8 @@ class Broadcast:
             while True:
                 begun = time.monotonic()
                 self._text = await self._make()
+                if self._text is None:
+                    return
                 self._number += 1
                 async with self._changed:
                     self._changed.notify_all()

@@ -268,3 +268,17 @@ class AlertEvent(Struct, frozen=True):
     acknowledged_at: str | None = None
     #: Why it is so where no reading says it: ``withdrawn``, ``no-readings``.
     reason: str | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """Hold that a record was refused: where it came in and why, and nothing of what it holds."""
+
+    topic: str
+    partition: int
+    offset: int
+    #: The codes of the reasons that its dead letter names, each once.
+    reasons: list[str]
+    #: How many parts of the record were refused: a Bundle may have several.
+    rejections: int
+    #: ISO 8601 in UTC: when it was refused for the first time.
+    timestamp: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from typing import Any
 
 import click
@@ -10,9 +11,6 @@ import msgspec
 import orjson
 from faust.cli import argument, option
 from msgspec.structs import replace
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from bp_faust import topics
 from bp_faust.alert_history import last_events
@@ -42,9 +40,15 @@ def _key(who: str) -> bytes:
 class patient(Command):
     """Set or show how a patient, or a cohort as cohort/NAME, is judged and looked after; tell a patient's pseudonym.
 
-    Examples: patient set p-1 --policy esc-2024 --setting home; patient set cohort/ward-3 --systolic-above 160; patient
-    set p-1 --cohort ward-3 --measure-every-days 2; patient set p-1 --clear; patient show; patient show p-1; patient
-    pseudonym p-1.
+    \b
+    Examples:
+      faust -A bp_faust patient set p-1 --policy esc-2024 --setting home
+      faust -A bp_faust patient set cohort/ward-3 --systolic-above 160
+      faust -A bp_faust patient set p-1 --cohort ward-3 --measure-every-days 2
+      faust -A bp_faust patient set p-1 --clear
+      faust -A bp_faust --json patient show
+      faust -A bp_faust patient show p-1
+      faust -A bp_faust patient pseudonym p-1
     """
 
     options = [
@@ -57,10 +61,10 @@ class patient(Command):
         option("--cohort", help="The cohort whose settings hold as well."),
         option("--muted-until", help="Until when nobody is told of alerts: ISO 8601 with a zone."),
         option("--measure-every-days", type=int, help="Alert after so many days without a reading."),
-        option("--systolic-above", type=float, help="The patient's own thresholds, in mmHg."),
-        option("--systolic-below", type=float),
-        option("--diastolic-above", type=float),
-        option("--diastolic-below", type=float),
+        option("--systolic-above", type=float, help="The patient's own threshold, in mmHg; so are the next three."),
+        option("--systolic-below", type=float, help="Hypotension below that."),
+        option("--diastolic-above", type=float, help="Hypertension above that."),
+        option("--diastolic-below", type=float, help="Hypotension below that."),
         option("--clear", is_flag=True, help="First remove all that is set."),
     ]
 
@@ -72,15 +76,18 @@ class patient(Command):
         if action == "pseudonym":
             self._tell_pseudonym(who)
             return
-        known = await self._known()
         if action == "show":
-            self._show(known, who)
+            self._show(await self._known(), who)
             return
-        if who is None:
+        if not who or who in ("cohort/", "patient/"):
             raise click.UsageError("Name a patient, or a cohort as cohort/NAME.", self.ctx)
         if not chosen and not clear:
             raise click.UsageError("Say what to set; --help lists it.", self.ctx)
-        key = _key(who)
+        now = datetime.now(timezone.utc)
+        born = str(chosen.get("birth_date", ""))
+        if born[:1].isdigit() and born > now.date().isoformat():
+            raise click.UsageError("--birth-date lies in the future.", self.ctx)
+        key, known = _key(who), await self._known()
         before = PatientSettings() if clear else known.get(key, PatientSettings())
         limits = {name: chosen.pop(name) for name in _THRESHOLDS if name in chosen}
         if limits:
@@ -95,10 +102,15 @@ class patient(Command):
             check(after, of_cohort=key.startswith(b"cohort/"))
         except PatientSettingsError as exc:
             raise InputFileError(f"{exc}.") from exc
+        if "muted_until" in chosen and datetime.fromisoformat(chosen["muted_until"].replace("Z", "+00:00")) <= now:
+            raise click.UsageError("--muted-until has passed: nobody would be kept from being told.", self.ctx)
         value = None if after == PatientSettings() else msgspec.json.encode(after)
         done = Action("set" if value is not None else "remove", key.decode(), after if value is not None else None)
         await act(of_command(), done, Message(topics.patient_settings.get_topic_name(), key, value))
-        self.say(f"{key.decode()}: {value.decode() if value is not None else 'nothing is set any more'}")
+        self.say_result(
+            f"{key.decode()}: {value.decode() if value is not None else 'nothing is set any more'}",
+            **{key.decode(): msgspec.to_builtins(after)},
+        )
 
     async def _known(self) -> dict[bytes, PatientSettings]:
         known: dict[bytes, tuple[int, PatientSettings]] = {}
@@ -118,7 +130,8 @@ class patient(Command):
             raise click.UsageError("Name a patient.", self.ctx)
         if key is None:
             raise InputFileError("There are no pseudonyms here: BP_FAUST_PSEUDONYM_KEY is not set.")
-        self.say(patient_pseudonym(key, patient_id))
+        pseudonym = patient_pseudonym(key, patient_id)
+        self.say_result(pseudonym, patient_id=patient_id, pseudonym=pseudonym)
 
     def _show(self, known: dict[bytes, PatientSettings], who: str | None) -> None:
         if who is not None:
@@ -126,7 +139,7 @@ class patient(Command):
             known = {key: known.get(key, PatientSettings())}
         shown = {key.decode(): msgspec.to_builtins(found) for key, found in sorted(known.items())}
         if self.json:
-            self.say(orjson.dumps(shown).decode())
+            self.say_json(shown)
             return
         for name, found in shown.items():
             self.say(f"{name}: {orjson.dumps(found).decode() if found else 'nothing is set'}")
@@ -137,7 +150,11 @@ class patient(Command):
 class alerts(Command):
     """List alerts, or note that somebody takes care of one.
 
-    Examples: alerts list; alerts list --status resolved --patient p-1; alerts acknowledge ALERT_ID --why "called her".
+    \b
+    Examples:
+      faust -A bp_faust alerts list
+      faust -A bp_faust --json alerts list --status resolved --patient p-1
+      faust -A bp_faust alerts acknowledge ALERT_ID --why "called her"
     """
 
     options = [
@@ -177,21 +194,14 @@ class alerts(Command):
         ]
         found.sort(key=lambda event: event.timestamp, reverse=True)
         if self.json:
-            self.say(msgspec.json.encode(found).decode())
+            self.say_json(msgspec.to_builtins(found))
             return
         rows = [
             (event.alert_id, event.status, event.severity, event.title, event.patient_id, event.timestamp)
             for event in found
         ]
-        console = Console()
-        if not console.is_terminal:
-            for row in rows:
-                self.say("\t".join(row))
-            return
-        table = Table("alert", "status", "severity", "finding", "patient", "since", box=box.SIMPLE)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table if rows else "No alerts.")
+        headers = ("alert", "status", "severity", "finding", "patient", "since")
+        self.say_rows(headers, rows, nothing="No alerts.")
 
     async def _acknowledge(self, alert_id: str, given: str | None, why: str) -> None:
         actor = of_command(given)
@@ -206,4 +216,4 @@ class alerts(Command):
         done = Action("acknowledge", f"patient/{event.patient_id}", {"alert_id": alert_id, "why": why})
         message = Message(topics.patient_readings.get_topic_name(), SIGNAL_KEY, signals.encode(signal), partition)
         await act(actor, done, message)
-        self.say(f"{alert_id}: acknowledged by {who}")
+        self.say_result(f"{alert_id}: acknowledged by {who}", alert_id=alert_id, acknowledged_by=who)

@@ -66,3 +66,9 @@ def check(settings: PatientSettings, *, of_cohort: bool) -> None:
         values = (limits.systolic_above, limits.systolic_below, limits.diastolic_above, limits.diastolic_below)
         if not all(value is None or 0 < value < _MOST_MMHG for value in values):
             raise PatientSettingsError(f"A threshold is not between 0 and {_MOST_MMHG} mmHg")
+        for name, above, below in (
+            ("systolic", limits.systolic_above, limits.systolic_below),
+            ("diastolic", limits.diastolic_above, limits.diastolic_below),
+        ):
+            if above is not None and below is not None and below >= above:
+                raise PatientSettingsError(f"{name}_below, {below:g}, is not below {name}_above, {above:g}")

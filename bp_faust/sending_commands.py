@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,11 +24,15 @@ from bp_faust.input_files import InputFileError, read_resources
 from bp_faust.simulation import ScenarioError, Simulation
 from bp_faust.simulation.scenarios import find_scenario
 from bp_faust.terminal import progress_bar
+from bp_faust.topic_records import partitions_of
 from bp_faust.topics import readings
 
 #: How many readings may be on their way to Kafka, and after how many others get a turn.
 _MOST_PENDING = 10_000
 _TURN = 50
+#: What the ingest topic may be called.
+_INGEST = {"readings", "@intake", settings.readings_topic}
+
 #: So that readings rarely wait for a batch to be answered before they fit into the next one.
 _BATCH_BYTES = 1 << 20
 
@@ -64,20 +69,44 @@ class _SimulatedReadings:
 
 
 class send(Command, faust_send):
-    """Send message to agent/topic; without a VALUE, "readings" is sent a simulated reading."""
+    """Send message to agent/topic; without a VALUE, "readings" is sent a simulated reading.
+
+    \b
+    Examples:
+      faust -A bp_faust send readings
+      faust -A bp_faust send readings '{"resourceType": "Observation"}'
+    """
 
     async def run(self, entity: str, value: str | None, *args: Any, **kwargs: Any) -> Any:
-        """Send the message, after a look whether there is a broker."""
+        """Send the message, after a look whether there is a broker, and such a partition."""
+        if kwargs["repeat"] < 1:
+            raise click.UsageError("--repeat must be 1 or more.", self.ctx)
         async with admin_client(app):
             pass
         await ensure_topics(app, app.wanted_topics)
         self._simulate = value is None
+        if (partition := kwargs["partition"]) is not None:
+            topic = self._topic_name(entity)
+            count = len(await partitions_of(app, topic))
+            if not 0 <= partition < count:
+                raise click.UsageError(f"Topic {topic} has partitions 0 to {count - 1}, and no {partition}.", self.ctx)
         return await super().run(entity, value, *args, **kwargs)
+
+    def _topic_name(self, entity: str) -> str:
+        if entity in _INGEST:
+            return settings.readings_topic
+        if not entity.startswith("@"):
+            return entity
+        # Faust would look for it among the package's modules.
+        agent: Any = app.agents.get(entity[1:])
+        if agent is None:
+            raise click.UsageError(f"There is no agent {entity}: `agents` lists those there are.", self.ctx)
+        return str(agent.channel.get_topic_name())
 
     def to_topic(self, entity: str) -> Any:
         """Return the topic or agent of that name; "readings" is the ingest topic, whatever its name."""
-        if entity not in {"readings", "@intake", settings.readings_topic}:
-            return super().to_topic(entity)
+        if entity not in _INGEST:
+            return super().to_topic(self._topic_name(entity))
         return _SimulatedReadings(readings) if self._simulate else readings
 
 
@@ -95,7 +124,11 @@ def _start(context: click.Context, parameter: click.Parameter, value: str | None
 class produce(Command):
     """Send simulated readings, or those of a file, to the ingest topic.
 
-    Examples: produce --rate 5000 --count 100000; produce --scenario treatment --from 2026-11-01 --days 30.
+    \b
+    Examples:
+      faust -A bp_faust produce --rate 5000 --count 100000
+      faust -A bp_faust produce --scenario treatment --from 2026-11-01 --days 30
+      faust -A bp_faust produce --file examples/ghana-readings.ndjson.gz
     """
 
     options = [
@@ -112,7 +145,7 @@ class produce(Command):
         option("--file", help="A file of FHIR resources, Bundles or envelopes, one a line; may be gzipped."),
         option("--scenario", help="What to simulate: a scenario's id, or the path of its file."),
         option("--from", "start", callback=_start, help="Simulate what was measured from that day or time on."),
-        option("--days", type=click.IntRange(min=1), help="For so many days [default: until now]."),
+        option("--days", type=click.IntRange(min=1), help="For so many days, until now at most [default: until now]."),
         option(
             "--seed",
             type=int,
@@ -135,6 +168,10 @@ class produce(Command):
             raise click.UsageError("--scenario, --from, --days and --seed are for simulated readings.", self.ctx)
         if days is not None and start is None:
             raise click.UsageError("--days needs --from.", self.ctx)
+        if rate is not None and math.isnan(rate):
+            raise click.UsageError("--rate must be a number.", self.ctx)
+        if start is not None and start > _now():
+            raise click.UsageError("--from lies in the future: nothing has been measured then.", self.ctx)
         if file is None and start is None:
             count, rate = 10 if count is None else count, 1.0 if rate is None else rate
         with progress_bar(self.quiet) as bar:
@@ -149,7 +186,7 @@ class produce(Command):
                 values = read_resources(path, progress)
             elif start is not None:
                 simulation = _simulation(scenario, settings.simulation_seed if seed is None else seed, start)
-                end = start + timedelta(days=days) if days is not None else _now()
+                end = min(start + timedelta(days=days), _now()) if days is not None else _now()
                 past = (orjson.dumps(version.message) for version in simulation.history(start, end))
                 values = _counting(past, progress)
             else:
@@ -158,7 +195,7 @@ class produce(Command):
             sent = await _produce(values, count, rate or 0.0)
             if file is None:
                 progress(sent)
-        self.say(f"{sent} readings sent to {settings.readings_topic}")
+        self.say_result(f"{sent} readings sent to {settings.readings_topic}", sent=sent, topic=settings.readings_topic)
 
 
 def _counting(values: Iterator[bytes], progress: Any) -> Iterator[bytes]:

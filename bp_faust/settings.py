@@ -135,6 +135,10 @@ class Settings(BaseSettings):
     elasticsearch_alerts_index: str = Field(
         "blood_pressure_alerts", min_length=1, description="The index that alerts are kept in."
     )
+    elasticsearch_refusals_index: str = Field(
+        "blood_pressure_refusals",
+        description="The index that refused records are noted in, by place and reason; empty for none.",
+    )
     elasticsearch_api_key: SecretStr | None = Field(None, description="An API key for Elasticsearch.")
     elasticsearch_username: str | None = Field(None, description="A user of Elasticsearch, where there is no API key.")
     elasticsearch_password: SecretStr | None = Field(None, description="That user's password.")
@@ -267,7 +271,7 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as exc:
-        wrong = (_wrong(str(error["loc"][0]), error["input"], error["msg"]) for error in exc.errors())
+        wrong = (_wrong(str(error["loc"][0]), error["input"], _message(error)) for error in exc.errors())
         raise SystemExit("\n".join(wrong)) from exc
     except SecretFileError as exc:
         raise SystemExit(f"Error: {exc}") from exc
@@ -297,6 +301,12 @@ def read_scenario(settings: Settings) -> Scenario:
         return find_scenario(settings.simulation_scenario)
     except ScenarioError as exc:
         raise SystemExit(f"Error: {exc}") from exc
+
+
+def _message(error: Any) -> str:
+    if error["type"] == "too_short":  # pydantic speaks of items of a secret
+        return f"it must be {error['ctx']['min_length']} characters or more"
+    return str(error["msg"])
 
 
 def _wrong(name: str, value: object, message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import SecretStr
@@ -10,17 +11,19 @@ from yarl import URL
 
 from bp_faust.settings import FAUST_SETTINGS, Settings
 
-#: Faust's settings whose name in the environment is not their attribute's.
-_ATTRIBUTES = {"BROKER_URL": "broker"}
-
 
 def settings_in_force(own: Settings, conf: Any) -> list[dict[str, str]]:
-    """Return name, value and origin of our settings and of those of Faust's that README.md lists."""
-    values = {name: getattr(own, name) for name in Settings.model_fields}
-    values |= {name.lower(): getattr(conf, _ATTRIBUTES.get(name, name.lower())) for name in FAUST_SETTINGS}
+    """Return name, value and origin of our settings, and of Faust's that the reference lists or that are set."""
+    # Ours are found whatever their case, as pydantic-settings does.
+    given = {name.upper(): text for name, text in os.environ.items() if text}
+    values = {f"BP_FAUST_{name}".upper(): getattr(own, name) for name in Settings.model_fields}
+    for parameter in conf.SETTINGS.values():
+        variable = f"BP_FAUST_{parameter.env_name}"
+        if parameter.env_name in FAUST_SETTINGS or variable in given:
+            values[variable] = getattr(conf, parameter.name)
     return [
-        {"name": variable, "value": _shown(value), "from": _origin(variable, value)}
-        for variable, value in ((f"BP_FAUST_{name}".upper(), value) for name, value in values.items())
+        {"name": name, "value": _shown(value), "from": _origin(name, value, given)}
+        for name, value in sorted(values.items())
     ]
 
 
@@ -34,17 +37,17 @@ def _shown(value: object) -> str:
     if isinstance(value, (list, tuple)):
         separator = ";" if value and isinstance(value[0], URL) else ","
         return separator.join(_shown(part) for part in value)
+    if isinstance(value, float):
+        return f"{value:g}"
     text = str(value)
     if "://" in text and URL(text).password:
         return str(URL(text).with_password("hidden"))
     return text
 
 
-def _origin(variable: str, value: object) -> str:
-    # Ours are found whatever their case, as pydantic-settings does.
-    environment = {name.upper(): text for name, text in os.environ.items()}
-    if environment.get(variable):
+def _origin(variable: str, value: object, environment: Mapping[str, str]) -> str:
+    if variable in environment:
         return "environment"
-    if isinstance(value, SecretStr) and environment.get(f"{variable}_FILE"):
+    if isinstance(value, SecretStr) and f"{variable}_FILE" in environment:
         return f"file {environment[f'{variable}_FILE']}"
     return "default"

@@ -1,4 +1,4 @@
-"""Keep the connection to Elasticsearch and the two indices that are written through it."""
+"""Keep the connection to Elasticsearch and the indices that are written through it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bp_faust.app import app, settings
 from bp_faust.search.client import connect
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink
-from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, Properties
+from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, REFUSAL_PROPERTIES, Properties
 from bp_faust.worker_metrics import WorkerCollector
 
 try:
@@ -36,7 +36,11 @@ def _sink(index: str, properties: Properties) -> Sink:
 
 anomaly_sink = _sink(settings.elasticsearch_index, ANOMALY_PROPERTIES)
 alert_sink = _sink(settings.elasticsearch_alerts_index, ALERT_PROPERTIES)
-sinks = (anomaly_sink, alert_sink)
+#: None where refusals are not to be in Elasticsearch.
+refusal_sink = (
+    _sink(settings.elasticsearch_refusals_index, REFUSAL_PROPERTIES) if settings.elasticsearch_refusals_index else None
+)
+sinks = tuple(sink for sink in (anomaly_sink, alert_sink, refusal_sink) if sink is not None)
 
 app.batch_listeners.append(metrics.observe_batch)
 metrics.export(WorkerCollector(app, sinks))

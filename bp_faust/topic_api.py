@@ -12,7 +12,7 @@ from msgspec import Struct
 from bp_faust import topics
 from bp_faust.audit import Action, Actor, Stamp
 from bp_faust.clinical.policy import Finding
-from bp_faust.models import AlertEvent, Anomaly, PatientSettings
+from bp_faust.models import AlertEvent, Anomaly, PatientSettings, Refusal
 from bp_faust.schemas import schemas_of
 from bp_faust.web_answers import FhirResource
 
@@ -97,6 +97,14 @@ CHANNELS = (
         "The record's own.",
         headers=(LetterHeaders, ReplayNoteHeaders),
         content_type="application/octet-stream",
+    ),
+    Channel(
+        topics.told_refusals,
+        "refusals",
+        "That records were refused, each once; nothing unless they are to be in Elasticsearch.",
+        "send",
+        "None.",
+        (Refusal,),
     ),
     Channel(
         topics.patient_readings,

@@ -33,7 +33,7 @@ async def read_records(
 
     Progress is told as (done, all) records. Raises TopicError where there is no such topic, BrokerUnavailableError.
     """
-    partitions = await _partitions(app, topic)
+    partitions = await partitions_of(app, topic)
     async with _consumer(app, _FETCH_BYTES) as consumer:
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         total, passed = sum(ends.values()) - sum(starts.values()), 0
@@ -55,7 +55,7 @@ async def read_merged(
     app: App, topic: str, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> AsyncIterator[list[Any]]:
     """Yield the records of a topic in pieces, those of all partitions together, in about the order of their times."""
-    partitions = await _partitions(app, topic)
+    partitions = await partitions_of(app, topic)
     async with contextlib.AsyncExitStack() as stack:
         consumers = {tp: await stack.enter_async_context(_consumer(app, _FETCH_BYTES)) for tp in partitions}
         any_consumer = next(iter(consumers.values()))
@@ -137,7 +137,7 @@ async def read_backwards(app: App, topic: str, before: Mapping[int, int]) -> Asy
 
     Raises TopicError where there is no such topic, BrokerUnavailableError.
     """
-    partitions = await _partitions(app, topic)
+    partitions = await partitions_of(app, topic)
     async with _consumer(app, _LITTLE_FETCH_BYTES) as consumer:
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         consumer.assign(partitions)
@@ -151,7 +151,7 @@ async def read_record(app: App, topic: str, partition: int, offset: int) -> Any 
     Raises TopicError where there is no such topic, BrokerUnavailableError.
     """
     tp = TopicPartition(topic, partition)
-    if tp not in await _partitions(app, topic):
+    if tp not in await partitions_of(app, topic):
         return None
     async with _consumer(app, _LITTLE_FETCH_BYTES) as consumer:
         starts, ends = await consumer.beginning_offsets([tp]), await consumer.end_offsets([tp])
@@ -181,7 +181,8 @@ async def _pieces(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> A
             yield records
 
 
-async def _partitions(app: App, topic: str) -> list[TopicPartition]:
+async def partitions_of(app: App, topic: str) -> list[TopicPartition]:
+    """Return a topic's partitions; raise TopicError where there is no such topic, BrokerUnavailableError."""
     async with admin_client(app) as client:
         if topic not in await client.list_topics():
             raise TopicError(

@@ -13,6 +13,8 @@ _DEAD_LETTER_CONFIG = {"max.message.bytes": str(64 << 20), "retention.ms": "-1"}
 readings = app.batched_topic(settings.readings_topic, exact=False)
 #: What could not be read, its bytes unchanged, with the reason in its headers.
 dead_letters = app.batched_topic(f"{settings.readings_topic}-dlq", config=_DEAD_LETTER_CONFIG)
+#: That records were refused, each once: JSON; nothing unless refusals are to be in Elasticsearch.
+told_refusals = app.batched_topic(f"{settings.app_id}-refusals")
 #: Readings in our own encoding, partitioned by patient.
 patient_readings = app.batched_topic(f"{settings.app_id}-readings")
 #: What was found wrong, for everyone: JSON, keyed by patient.

@@ -104,10 +104,10 @@ class PatientList(View):
     )
     async def get(self, request: Request) -> Response:
         """Return this worker's patients and, unless ``?local`` is given, those of all other workers, by id."""
-        given = request.query.get("limit")
-        if given is not None and not (given.isdecimal() and int(given) > 0):
-            return self.error(422, "Give a number above 0 as ?limit=.")
-        limit = int(given) if given is not None else None
+        try:
+            limit = _limit(request)
+        except ValueError as exc:
+            return self.error(422, str(exc))
         after, search = request.query.get("after", ""), request.query.get("search", "")
         found = [
             patient_summary(patient_id, state)
@@ -123,6 +123,15 @@ class PatientList(View):
         if "pseudonym" in request.query:
             found = [patient for patient in found if _pseudonym(patient.patient_id) == request.query["pseudonym"]]
         return self.json(Patients(found[:limit], more, missing))
+
+
+def _limit(request: Request) -> int | None:
+    given = request.query.get("limit")
+    if given is None:
+        return None
+    if not (given.isdecimal() and int(given) > 0):
+        raise ValueError("Give a number above 0 as ?limit=.")
+    return int(given)
 
 
 def _first(
@@ -190,21 +199,48 @@ class PatientDetail(View):
 class AlertList(View):
     """List the alerts that are not resolved."""
 
-    @operation(Alerts, query=LOCAL)
+    @operation(
+        Alerts,
+        query={
+            **LOCAL,
+            "severity": f"Only those: {', '.join(SEVERITIES[1:])}.",
+            "acknowledged": "Only those that somebody has acknowledged (yes), or nobody has (no).",
+            "search": "Only those whose patient, title, rule or policy hold this text.",
+            "limit": "So many at most; without it, all.",
+        },
+    )
     async def get(self, request: Request) -> Response:
         """Return the alerts of this worker's patients and, unless ``?local`` is given, of all others, gravest first."""
+        try:
+            limit = _limit(request)
+        except ValueError as exc:
+            return self.error(422, str(exc))
         found = [
             event
             for partition in patients.store.active_partitions
             for patient_id, state in alerted_of(partition)
             for event in _standing(partition, patient_id, state)
+            if _is_wanted(event, request)
         ]
+        total = len(found)
         answers, missing = await ask_peers(request, "/alerts/", Alerts)
         for answer in answers:
             found += answer.alerts
+            total += answer.total
         found.sort(key=lambda event: event.timestamp, reverse=True)
         found.sort(key=lambda event: SEVERITIES.index(event.severity), reverse=True)
-        return self.json(Alerts(found, missing))
+        return self.json(Alerts(found[:limit], total, missing))
+
+
+def _is_wanted(event: AlertEvent, request: Request) -> bool:
+    query = request.query
+    if event.severity != query.get("severity", event.severity):
+        return False
+    known = "yes" if event.status == "acknowledged" else "no"
+    if known != query.get("acknowledged", known):
+        return False
+    words = f"{event.patient_id}\n{event.title}\n{event.rule}\n{event.policy}"
+    return query.get("search", "").lower() in words.lower()
 
 
 def _standing(partition: int, patient_id: str, state: PatientState) -> list[AlertEvent]:

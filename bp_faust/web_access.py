@@ -66,6 +66,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def check_web_bind(address: str, token: object | None) -> str | None:
+    """Say what is wrong where anyone on the network could look into the worker without a token, None where nobody."""
+    if token is not None or is_loopback(address):
+        return None
+    return (
+        f"the web server is to listen on {address}, where others reach it, and BP_FAUST_WEB_TOKEN is not set: set it "
+        "to 16 characters or more, or BP_FAUST_WEB_BIND to 127.0.0.1."
+    )
+
+
 def has_token(request: Request, token: str) -> bool:
     """Tell whether a request bears a token; how long that takes says nothing of how much of it is right."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")

@@ -110,6 +110,8 @@ class Alerts(Struct):
     """Hold the alerts of all workers' patients that are not resolved, the gravest first."""
 
     alerts: list[AlertEvent]
+    #: How many there are, where only so many were asked for.
+    total: int
     workers_missing: list[str]
 
 

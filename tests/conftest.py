@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ REPOSITORY = Path(__file__).parents[1]
 os.environ.setdefault("BP_FAUST_CACHE_DIR", str(REPOSITORY / ".cache" / "bp_faust"))
 
 _session = StackSession()
+
+#: What one of several test processes tells its parent by.
+_MISSING = "bp_faust_missing"
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +115,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
         terminalreporter.line(_session.missing)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take over what one of several test processes could not have."""
+    _session.missing = _session.missing or getattr(node, "workeroutput", {}).get(_MISSING)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail in CI where the stack could not be had."""
-    if _session.missing and os.environ.get("CI") and not exitstatus:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_MISSING] = _session.missing
+    elif _session.missing and os.environ.get("CI") and not exitstatus:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

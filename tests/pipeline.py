@@ -25,6 +25,7 @@ async def wait_until_drained(settings: WorkerSettings, seconds: float = DRAINED_
         settings.dead_letters_topic,
         settings.patient_settings_topic,
         settings.alerts_topic,
+        settings.refusals_topic,
     ]
     deadline = time.monotonic() + seconds
     while True:

@@ -101,6 +101,16 @@ class WorkerSettings:
         """Return the name of the alerts' Elasticsearch index."""
         return f"{self.app_id}-alerts"
 
+    @property
+    def refusals_topic(self) -> str:
+        """Return the name of the topic on which refused records are told of."""
+        return f"{self.app_id}-refusals"
+
+    @property
+    def refusals_index(self) -> str:
+        """Return the name of the refused records' Elasticsearch index."""
+        return f"{self.app_id}-refusals"
+
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment for a process of this installation."""
         ours = {
@@ -114,6 +124,7 @@ class WorkerSettings:
             "BP_FAUST_FHIR_TOPIC": self.fhir_topic,
             "BP_FAUST_AUDIT_TOPIC": self.audit_topic,
             "BP_FAUST_ELASTICSEARCH_ALERTS_INDEX": self.alerts_index,
+            "BP_FAUST_ELASTICSEARCH_REFUSALS_INDEX": self.refusals_index,
             "BP_FAUST_SIMULATION_INTERVAL": "0",
             # So that a topic on which nothing happens has nothing new.
             "BP_FAUST_CLOCK_INTERVAL": "3600",

@@ -25,6 +25,9 @@ _STATUS_RANK = {
 WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
 
 _EPOCH = date(1970, 1, 1)
+#: The first and the last millisecond of the years 1 to 9999, since 1970.
+_FIRST = (date.min - _EPOCH).days * 86_400_000
+_LAST = ((date.max - _EPOCH).days + 1) * 86_400_000 - 1
 
 #: What is judged of a reading that does not count.
 NOTHING = Judgement("", ())
@@ -191,8 +194,11 @@ def _later(latest: Latest | None, identity: str, entry: Entry) -> Latest | None:
 
 
 def timestamp(time: float) -> str:
-    """Return seconds since 1970 as an ISO 8601 time in UTC with milliseconds, of the years 1 to 9999."""
-    day, milliseconds = divmod(round(time * 1000), 86_400_000)
+    """Return seconds since 1970 as an ISO 8601 time in UTC with milliseconds.
+
+    What is outside the years 1 to 9999, which Kafka lets a record's time be, is the nearest within.
+    """
+    day, milliseconds = divmod(min(max(round(time * 1000), _FIRST), _LAST), 86_400_000)
     second, milliseconds = divmod(milliseconds, 1000)
     return f"{_date(day)}T{_clock(second)}.{milliseconds:03d}Z"
 

@@ -331,11 +331,7 @@ class App(faust.App):
 
     async def on_first_start(self) -> None:
         """Wait for Kafka and make the topics before Faust looks for them."""
-        # Faust hands its option --datadir over like this, after it imported us.
-        if os.environ.get("F_DATADIR", _FAUST_DATADIR) != _FAUST_DATADIR:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", AlreadyConfiguredWarning)
-                self.conf.datadir = Path(os.environ["F_DATADIR"]).absolute()
+        self.heed_datadir_option()
         self._data_lock = lock_data_directory(Path(self.conf.datadir))
         await super().on_first_start()
         if self._is_of_worker:
@@ -348,6 +344,13 @@ class App(faust.App):
             self._watchdog_thread = WatchdogThread(self.watchdog, lambda: answers(self))
             self._watchdog_thread.start()
             self.add_future(self._beat(self._watchdog_thread))
+
+    def heed_datadir_option(self) -> None:
+        """Use the directory of Faust's option --datadir, which Faust hands over after it imported us."""
+        if os.environ.get("F_DATADIR", _FAUST_DATADIR) != _FAUST_DATADIR:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AlreadyConfiguredWarning)
+                self.conf.datadir = Path(os.environ["F_DATADIR"]).absolute()
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)

@@ -136,29 +136,62 @@ async def ensure_topics(app: App, wanted: Iterable[WantedTopic]) -> None:
 
     Raises TopicError where a topic may not be created, or has another number of partitions than it must have.
     """
+    topics = all_topics(app, wanted)
+    async with admin_client(app) as client:
+        missing = await _missing(app, topics, client)
+        if missing:
+            await _create(app, topics, client, missing)
+            await _wait_until_told(client, topics)
+            # Another worker may have been faster.
+            await _check_partitions(app, topics, client, topics)
+
+
+async def missing_topics(app: App, wanted: Iterable[WantedTopic]) -> list[str]:
+    """Return the topics that ``ensure_topics`` would create, changing nothing; raise TopicError where it would."""
+    topics = all_topics(app, wanted)
+    async with admin_client(app) as client:
+        missing = await _missing(app, topics, client)
+        if missing:
+            await _create(app, topics, client, missing, validate_only=True)
+    return missing
+
+
+def all_topics(app: App, wanted: Iterable[WantedTopic]) -> dict[str, WantedTopic]:
+    """Return topics by name, Faust's own with them."""
     topics = {topic.name: topic for topic in wanted}
     if not app.conf.topic_disable_leader:
         # Whoever has its partition is the leader.
         leader = f"{app.conf.id}-__assignor-__leader"
         topics[leader] = WantedTopic(leader, exact=False, partitions=1)
-    async with admin_client(app) as client:
-        there = set(topics) & set(await client.list_topics())
-        await _check_partitions(app, topics, client, there)
-        new = [
-            NewTopic(
-                name,
-                num_partitions=topics[name].partitions or app.conf.topic_partitions,
-                replication_factor=app.conf.topic_replication_factor,
-                topic_configs=dict(topics[name].config),
-            )
-            for name in sorted(set(topics) - there)
-        ]
-        if new:
-            answer = await client.create_topics(new)
-            _check_created(app, topics, answer.topic_errors)
-            await _wait_until_told(client, topics)
-            # Another worker may have been faster.
-            await _check_partitions(app, topics, client, topics)
+    return topics
+
+
+async def _missing(app: App, topics: Mapping[str, WantedTopic], client: AIOKafkaAdminClient) -> list[str]:
+    """Check the partitions of the topics that are there, and return the names of the others."""
+    there = set(topics) & set(await client.list_topics())
+    await _check_partitions(app, topics, client, there)
+    return sorted(set(topics) - there)
+
+
+async def _create(
+    app: App,
+    topics: Mapping[str, WantedTopic],
+    client: AIOKafkaAdminClient,
+    names: Iterable[str],
+    *,
+    validate_only: bool = False,
+) -> None:
+    new = [
+        NewTopic(
+            name,
+            num_partitions=topics[name].partitions or app.conf.topic_partitions,
+            replication_factor=app.conf.topic_replication_factor,
+            topic_configs=dict(topics[name].config),
+        )
+        for name in names
+    ]
+    answer = await client.create_topics(new, validate_only=validate_only)
+    _check_created(app, topics, answer.topic_errors)
 
 
 async def _wait_until_told(client: AIOKafkaAdminClient, names: Collection[str]) -> None:

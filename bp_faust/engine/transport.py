@@ -327,10 +327,6 @@ class BatchConsumer(driver.Consumer):
         """Tell whether batches of a partition wait for an agent, or are at work there."""
         return any(agent not in batch.finished for batch in self._in_flight.get(tp, ()))
 
-    def in_flight(self, tps: Iterable[TP]) -> int:
-        """Return how many records of these partitions wait or are at work."""
-        return sum(len(batch.records) for tp in tps for batch in self._in_flight.get(tp, ()))
-
 
 class BatchTransport(driver.Transport):
     """Give Faust the batch consumer."""

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
-import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from bp_faust.local.errors import DownloadError
+from bp_faust.local.errors import DataInUseError, DownloadError
 
 #: How often a download is tried again: a registry may fail once.
 _ATTEMPTS = 3
+
+#: Locked while a stack uses what was fetched; only fcntl can share a lock.
+_LOCK = "in-use.lock"
 
 #: After how many seconds of silence a request to the registry has failed.
 _TIMEOUT_SECONDS = 20
@@ -31,8 +35,12 @@ class Distribution:
 
     name: str
     coordinates: tuple[str, ...]
-    #: About how many bytes are fetched; for the progress display only.
+    #: About how many bytes are fetched; for display only.
     size: int
+
+    def manifest(self, cache_dir: Path) -> Path:
+        """Return the file that lists the jars once they are there."""
+        return cache_dir / f"{self.name.lower().replace(' ', '-')}.json"
 
 
 KAFKA = Distribution("Apache Kafka 4.1.0", ("org.apache.kafka:kafka_2.13:4.1.0",), 43_000_000)
@@ -60,26 +68,44 @@ def default_cache_dir() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("bp_faust"))
 
 
-def fetch(distribution: Distribution, cache_dir: Path, *, offline: bool = False) -> list[Path]:
-    """Return the jars of a server, fetching them where they are not in the cache yet.
+def missing(distributions: Iterable[Distribution], cache_dir: Path) -> list[Distribution]:
+    """Return what has yet to be fetched."""
+    return [distribution for distribution in distributions if not _listed(distribution.manifest(cache_dir))]
 
-    Raises DownloadError where they are missing and ``offline`` forbids to fetch them, or cannot be fetched.
+
+def described(distributions: Iterable[Distribution]) -> str:
+    """Say what is to be fetched, and how much that is."""
+    return " and ".join(
+        f"{distribution.name} (about {distribution.size / 1e6:.0f} MB)" for distribution in distributions
+    )
+
+
+def require(distributions: Iterable[Distribution], cache_dir: Path) -> None:
+    """Raise DownloadError where something has yet to be fetched; it names all of it."""
+    _require_packages()
+    absent = missing(distributions, cache_dir)
+    if absent:
+        raise DownloadError(
+            f"Not in {cache_dir} yet: {described(absent)}. Run this once without --offline, on a network that reaches "
+            "Maven's central repository."
+        )
+
+
+def fetch(distribution: Distribution, cache_dir: Path, *, quiet: bool = True) -> list[Path]:
+    """Return the jars of a server, fetching them where they are not in the cache yet; show how far, unless ``quiet``.
+
+    Raises DownloadError where they cannot be fetched.
     """
     _require_packages()
-    manifest = cache_dir / f"{distribution.name.lower().replace(' ', '-')}.json"
+    manifest = distribution.manifest(cache_dir)
     jars = _listed(manifest)
     if jars:
         return jars
-    if offline:
-        raise DownloadError(
-            f"{distribution.name} is not in {cache_dir}: about {distribution.size / 1e6:.0f} MB are to be fetched. "
-            "Run this once without --offline, on a network that reaches Maven's central repository."
-        )
     cache_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(cache_dir / "fetching.lock"):
         jars = _listed(manifest)  # another process may have fetched them meanwhile
         if not jars:
-            with _progress(distribution, cache_dir):
+            with _progress(distribution, cache_dir, quiet):
                 jars = _resolve(distribution, cache_dir)
             partial = manifest.with_suffix(".partial")
             partial.write_text(json.dumps([str(jar.relative_to(cache_dir)) for jar in jars], indent=1))
@@ -87,9 +113,27 @@ def fetch(distribution: Distribution, cache_dir: Path, *, offline: bool = False)
     return jars
 
 
-def purge(cache_dir: Path) -> None:
-    """Delete all that was fetched."""
-    shutil.rmtree(cache_dir, ignore_errors=True)
+def hold(cache_dir: Path, *, alone: bool = False) -> IO[str] | None:
+    """Keep others from deleting what was fetched, or from using it, until the file that is returned is closed.
+
+    Returns None where the folder cannot be written to; raises DataInUseError where others use it, or delete it.
+    """
+    try:
+        file = (cache_dir / _LOCK).open("a")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        file.close()
+        raise DataInUseError(f"A stack uses the downloads in {cache_dir}: end it first.") from exc
+    return file
+
+
+def parts(cache_dir: Path) -> list[Path]:
+    """Return all that fetching leaves in its folder."""
+    manifests = [one.manifest(cache_dir) for one in (KAFKA, KAFKA_WITH_ZOOKEEPER, ELASTICSEARCH)]
+    return [*manifests, cache_dir / "repository", cache_dir / "fetching.lock", cache_dir / _LOCK]
 
 
 def _require_packages() -> None:
@@ -134,13 +178,13 @@ def _resolve(distribution: Distribution, cache_dir: Path) -> list[Path]:
 
 
 @contextmanager
-def _progress(distribution: Distribution, cache_dir: Path) -> Iterator[None]:
+def _progress(distribution: Distribution, cache_dir: Path, quiet: bool) -> Iterator[None]:
     """Show on a terminal what is fetched, how much and how far; say nothing where there is none."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     before = _size(cache_dir)
     done = threading.Event()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task(f"Fetching {distribution.name}", total=distribution.size)
 
         def watch() -> None:

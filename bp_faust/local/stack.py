@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -28,7 +29,8 @@ class Stack:
     """Hold a Kafka broker and an Elasticsearch node whose data lie in one directory.
 
     Port 0 stands for any free one. With ``zookeeper``, the broker is Kafka 3.9 on ZooKeeper. ``kafka_heap`` is
-    for the broker without ZooKeeper, whose 256 MB do for some hundreds of partitions.
+    for the broker without ZooKeeper, whose 256 MB do for some hundreds of partitions. ``tell`` is told what is to be
+    fetched, and then how far that is is shown, too.
     """
 
     def __init__(
@@ -41,10 +43,13 @@ class Stack:
         kafka_heap: str = "256m",
         cache_dir: Path | None = None,
         offline: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self._cache_dir = cache_dir or downloads.default_cache_dir()
         self._offline = offline
+        self._tell = tell
+        self._held: IO[str] | None = None
         self._zookeeper = zookeeper
         self._kafka_heap = kafka_heap
         self._ports = kafka_port, elasticsearch_port
@@ -54,12 +59,13 @@ class Stack:
 
     def start(self) -> None:
         """Fetch what is missing, start both and wait until they answer; raise LocalStackError where that fails."""
-        kafka_jars = self._fetch(downloads.KAFKA_WITH_ZOOKEEPER if self._zookeeper else downloads.KAFKA)
-        elasticsearch_jars = self._fetch(downloads.ELASTICSEARCH)
+        kafka_jars, elasticsearch_jars = self._fetch()
+        self._held = downloads.hold(self._cache_dir)
         self.data_dir.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire()
         except Timeout as exc:
+            self._let_go()
             raise DataInUseError(
                 f"Another stack runs on {self.data_dir}: use that one, end it, or choose another --data-dir."
             ) from exc
@@ -84,6 +90,11 @@ class Stack:
         with ThreadPoolExecutor(max_workers=2) as pool:
             list(pool.map(lambda server: server.stop(), servers))
         self._lock.release()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
 
     def wait(self, *others: Server) -> None:
         """Wait for ever; raise ServerError as soon as one of the servers, or of others, ends by itself."""
@@ -93,8 +104,14 @@ class Stack:
                     raise ServerError(f"{server.name} ended; the end of {server.log}:\n{server.log_tail()}")
             time.sleep(0.5)
 
-    def _fetch(self, distribution: downloads.Distribution) -> list[Path]:
-        return downloads.fetch(distribution, self._cache_dir, offline=self._offline)
+    def _fetch(self) -> list[list[Path]]:
+        wanted = [downloads.KAFKA_WITH_ZOOKEEPER if self._zookeeper else downloads.KAFKA, downloads.ELASTICSEARCH]
+        if self._offline:
+            downloads.require(wanted, self._cache_dir)
+        missing = downloads.missing(wanted, self._cache_dir)
+        if missing and self._tell is not None:
+            self._tell(f"Fetching {downloads.described(missing)}, once, into {self._cache_dir}")
+        return [downloads.fetch(one, self._cache_dir, quiet=self._tell is None) for one in wanted]
 
     def _broker(self, jars: list[Path], port: int) -> KafkaBroker:
         if not self._zookeeper:
@@ -111,9 +128,3 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def purge(data_dir: Path, cache_dir: Path) -> None:
-    """Delete a stack's data, and all that was fetched."""
-    shutil.rmtree(data_dir, ignore_errors=True)
-    downloads.purge(cache_dir)

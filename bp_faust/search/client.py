@@ -12,7 +12,7 @@ from elastic_transport.client_utils import DEFAULT
 from elasticsearch import ApiError, AsyncElasticsearch, OrjsonSerializer
 
 from bp_faust.search.answers import is_later
-from bp_faust.search.errors import SearchDeniedError, SearchError
+from bp_faust.search.errors import SearchDeniedError, SearchError, SearchUnavailableError
 from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, log_retry, retrying, run_until
 
 #: How long a name may be unknown that a name server may yet learn, in seconds.
@@ -89,6 +89,18 @@ async def wait_until_available(
                 await _knock(client, where, may_be_unknown=time.monotonic() - begun < _NAME_SECONDS)
 
     await run_until(stopping or asyncio.Event(), knock)
+
+
+async def check_available(client: AsyncElasticsearch) -> None:
+    """Look once whether Elasticsearch answers.
+
+    Raises SearchUnavailableError where it does not now, and else the errors of ``wait_until_available``.
+    """
+    where = address(client)
+    try:
+        await _knock(client, where, may_be_unknown=False)
+    except TryAgain as exc:
+        raise SearchUnavailableError(f"Elasticsearch at {where} {exc}") from exc
 
 
 async def _knock(client: AsyncElasticsearch, where: str, *, may_be_unknown: bool) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from aiohttp import ClientConnectorError
 from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
@@ -42,6 +44,10 @@ def describe(error: TransportError | ApiError) -> str:
         return f"answered {error.status_code}"
     if isinstance(error, ConnectionTimeout):
         return "did not answer in time"
+    cause = error.__context__
+    if isinstance(cause, ClientConnectorError) and cause.os_error.errno:
+        # The client's own text repeats the address.
+        return f"cannot be used: {os.strerror(cause.os_error.errno)}"
     return f"cannot be used: {error.message}"
 
 

@@ -1,6 +1,7 @@
-"""Describe the indices of anomalies and of alerts, and make sure that they are there and fit."""
+"""Describe the indices of anomalies, alerts and refusals, and make sure that they are there and fit."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from elastic_transport import TransportError
@@ -12,6 +13,16 @@ from bp_faust.search.retrying import address, describe
 
 Properties = Mapping[str, Mapping[str, Any]]
 
+#: The fields of the Elastic Common Schema that every document has beside our own.
+_ECS: Properties = {
+    "@timestamp": {"type": "date"},
+    "ecs": {"type": "object", "properties": {"version": {"type": "keyword"}}},
+    "event": {
+        "type": "object",
+        "properties": {field: {"type": "keyword"} for field in ("kind", "type", "action", "module", "dataset")},
+    },
+}
+
 #: What is told of a finding; its citation is kept, and not searched for.
 _FINDING: Properties = {
     **{field: {"type": "keyword"} for field in ("rule", "title", "severity", "pressures", "policy", "direction")},
@@ -20,6 +31,7 @@ _FINDING: Properties = {
 
 #: The fields of an anomaly document: the seed's five, the Observation that it came from, and by which rules.
 ANOMALY_PROPERTIES: Properties = {
+    **_ECS,
     "patient_id": {"type": "keyword"},
     "systolic_pressure": {"type": "float"},
     "diastolic_pressure": {"type": "float"},
@@ -31,6 +43,7 @@ ANOMALY_PROPERTIES: Properties = {
 
 #: The fields of an alert's document: what the alert now is.
 ALERT_PROPERTIES: Properties = {
+    **_ECS,
     **{
         field: {"type": "keyword"}
         for field in (
@@ -55,6 +68,17 @@ ALERT_PROPERTIES: Properties = {
     "muted": {"type": "boolean"},
 }
 
+#: The fields of a refused record's document: where it came in and why it was refused, nothing of what it holds.
+REFUSAL_PROPERTIES: Properties = {
+    **_ECS,
+    "topic": {"type": "keyword"},
+    "partition": {"type": "integer"},
+    "offset": {"type": "long"},
+    "reasons": {"type": "keyword"},
+    "rejections": {"type": "integer"},
+    "timestamp": {"type": "date"},
+}
+
 #: Unknown fields are kept in the document but neither indexed nor guessed at: with "true" a stranger's first document
 #: would fix the type of its field for all that follow and those that differ would be refused, with "strict" it would be
 #: refused itself.
@@ -67,7 +91,7 @@ _DYNAMIC = "false"
 _GC_DELETES = "7d"
 
 #: What else an existing index may have in the place of our type without harm to a document or a panel.
-_ALSO_FITS = {"float": {"double"}, "date": {"date_nanos"}}
+_ALSO_FITS = {"float": {"double"}, "date": {"date_nanos"}, "integer": {"long"}}
 
 
 def index_template(name: str, properties: Properties) -> dict[str, Any]:
@@ -96,12 +120,26 @@ def mismatch(found_properties: Properties, properties: Properties) -> str | None
 
     A missing field is no mismatch: it can be added.
     """
-    for field, ours in properties.items():
-        wanted = ours["type"]
-        found = found_properties.get(field, ours).get("type", "object")
+    found_types = _types(found_properties)
+    for field, wanted in _types(properties).items():
+        found = found_types.get(field, wanted)
         if found != wanted and found not in _ALSO_FITS.get(wanted, ()):
             return f"its field {field} is of type {found} and must be {wanted}"
     return None
+
+
+def _types(properties: Properties, prefix: str = "") -> dict[str, str]:
+    """List the types of fields and, with the dots of their paths, of the fields within them."""
+    types: dict[str, str] = {}
+    for field, mapping in properties.items():
+        types[f"{prefix}{field}"] = mapping.get("type", "object")
+        types |= _types(mapping.get("properties", {}), f"{prefix}{field}.")
+    return types
+
+
+def is_one_of_a_series(index: str, settings: Mapping[str, Any]) -> bool:
+    """Tell whether an index is to be followed by another, given its settings with flat names."""
+    return "index.lifecycle.rollover_alias" in settings or index.startswith(".ds-")  # how a data stream's are called
 
 
 async def ensure_index(client: AsyncElasticsearch, name: str, properties: Properties) -> None:
@@ -110,11 +148,28 @@ async def ensure_index(client: AsyncElasticsearch, name: str, properties: Proper
     Raises IndexMappingError where the existing index cannot hold our documents, SearchDeniedError where we lack the
     right, SearchUnavailableError where Elasticsearch cannot be reached, SearchError where it will not do it.
     """
-    try:
+    with _told(client, name):
         await client.indices.put_index_template(name=name, body=index_template(name, properties))
         if not await client.indices.exists(index=name):
             await _create(client, name)
-        await _check(client, name, properties)
+        await _complete(client, name, properties)
+
+
+async def check_index(client: AsyncElasticsearch, name: str, properties: Properties) -> bool:
+    """Return whether the index is there, and raise what ``ensure_index`` would; nothing is changed."""
+    with _told(client, name):
+        await client.indices.simulate_template(name=name, body=index_template(name, properties))
+        if not await client.indices.exists(index=name):
+            return False
+        await _fitting_properties(client, name, properties)
+        return True
+
+
+@contextlib.contextmanager
+def _told(client: AsyncElasticsearch, name: str) -> Iterator[None]:
+    """Raise our own errors in place of the client's."""
+    try:
+        yield
     except TransportError as error:
         raise SearchUnavailableError(f"Elasticsearch at {address(client)} {describe(error)}") from error
     except ApiError as error:
@@ -128,8 +183,12 @@ async def ensure_index(client: AsyncElasticsearch, name: str, properties: Proper
                 "rights manage_index_templates (cluster) and create_index, manage (index)"
             ) from error
         raise SearchError(
-            f"Elasticsearch at {address(client)} could not prepare the index {name} ({reason}): {error.message}"
+            f"Elasticsearch at {address(client)} could not prepare the index {name} ({reason}): {_reason(cause)}"
         ) from error
+
+
+def _reason(cause: object) -> str:
+    return str(cause.get("reason", "it does not say why")) if isinstance(cause, Mapping) else "it does not say why"
 
 
 async def _create(client: AsyncElasticsearch, name: str) -> None:
@@ -140,21 +199,40 @@ async def _create(client: AsyncElasticsearch, name: str) -> None:
             raise  # not the race with another worker that is starting too
 
 
-async def _check(client: AsyncElasticsearch, name: str, properties: Properties) -> None:
-    answer = await client.indices.get_mapping(index=name)
+async def _fitting_properties(client: AsyncElasticsearch, name: str, properties: Properties) -> Properties:
+    """Return the fields of the index; raise IndexMappingError where they do not fit, or it is none that stays one."""
+    answer = await client.indices.get(index=name, features="mappings,settings", flat_settings=True)
     # An alias answers with the names of the indices behind it.
-    for index, found in answer.body.items():
-        wrong = mismatch(found["mappings"].get("properties", {}), properties)
-        if wrong:
-            raise IndexMappingError(
-                f"the existing Elasticsearch index {index} does not fit: {wrong}; delete it, or reindex it into one "
-                f"made from the index template {name}, or choose another index name"
-            )
-    await client.indices.put_mapping(index=name, dynamic=_DYNAMIC, properties=_lacking(answer.body, properties))
+    if len(answer.body) > 1 or any(
+        is_one_of_a_series(index, found["settings"]) for index, found in answer.body.items()
+    ):
+        raise IndexMappingError(
+            f"{name} in Elasticsearch must be one index, or an alias of one, that does not roll over: in a series of "
+            "indices what is sent again or corrected would stand twice; see docs/how-to/elasticsearch-and-kibana.md"
+        )
+    ((index, found),) = answer.body.items()
+    known: Properties = found["mappings"].get("properties", {})
+    wrong = mismatch(known, properties)
+    if wrong:
+        raise IndexMappingError(
+            f"the existing Elasticsearch index {index} does not fit: {wrong}; delete it, or reindex it into one "
+            f"made from the index template {name}, or choose another index name"
+        )
+    return known
+
+
+async def _complete(client: AsyncElasticsearch, name: str, properties: Properties) -> None:
+    known = await _fitting_properties(client, name, properties)
+    await client.indices.put_mapping(index=name, dynamic=_DYNAMIC, properties=_lacking(known, properties))
     await client.indices.put_settings(index=name, settings={"gc_deletes": _GC_DELETES}, preserve_existing=True)
 
 
-def _lacking(indices: Mapping[str, Any], properties: Properties) -> dict[str, Any]:
-    """List the fields that at least one of the indices does not map."""
-    known = [set(found["mappings"].get("properties", {})) for found in indices.values()]
-    return {field: dict(ours) for field, ours in properties.items() if not all(field in fields for fields in known)}
+def _lacking(known: Properties, properties: Properties) -> dict[str, Any]:
+    """List the fields that a mapping has not, or not with all that is within them."""
+    lacking: dict[str, Any] = {}
+    for field, ours in properties.items():
+        if field not in known:
+            lacking[field] = dict(ours)
+        elif within := _lacking(known[field].get("properties", {}), ours.get("properties", {})):
+            lacking[field] = {"properties": within}
+    return lacking

@@ -3,9 +3,9 @@
 import {acknowledging, canAcknowledge} from "./acknowledge.js";
 import {get} from "./api.js";
 import {element, link, problem, setText} from "./dom.js";
-import {SEVERITIES, ago, plural, time} from "./format.js";
+import {SEVERITIES, ago, count, plural, time} from "./format.js";
 
-const SHOWN = 100, LEAST_WAIT = 3000;
+const SHOWN = 100, LEAST_WAIT = 3000, TYPING = 250;
 
 export function title() {
   return "Alerts";
@@ -13,14 +13,14 @@ export function title() {
 
 export async function show(place) {
   const canChange = await canAcknowledge();
-  let alerts = [], known = null, asking = false, asked = 0, timer = null, closed = false, limit = SHOWN;
+  let known = null, turn = 0, asked = 0, timer = null, closed = false, limit = SHOWN;
   const severity = choice("severity", [["", "All severities"], ...SEVERITIES.map(one => [one, capital(one)])]);
   const acknowledged = choice("acknowledged", [["no", "Not acknowledged"], ["yes", "Acknowledged"], ["", "Both"]]);
   const text = element("input", {id: "text", type: "search", autocomplete: "off", spellcheck: false});
   const found = element("p", {className: "quiet", role: "status"});
   const trouble = element("div");
   const list = element("ol", {className: "alerts"});
-  const more = element("button", {type: "button", onclick: showMore}, "Show more");
+  const more = element("button", {type: "button", hidden: true, onclick: showMore}, "Show more");
   if (!canChange) place.append(element("p", {className: "quiet"},
     "Alerts can be acknowledged here once BP_FAUST_WEB_TOKEN is set; until then by command: alerts acknowledge."));
   place.append(
@@ -32,57 +32,59 @@ export async function show(place) {
   for (const one of [severity, acknowledged, text])
     one.addEventListener("input", () => {
       limit = SHOWN;
-      draw();
+      again(one === text ? TYPING : 0);
     });
 
   function showMore() {
     limit += SHOWN;
-    draw();
+    refresh();
   }
 
-  function isWanted(alert) {
-    const words = `${alert.patient_id} ${alert.title} ${alert.policy} ${alert.rule}`.toLowerCase();
-    return (!severity.value || alert.severity === severity.value)
-      && (!acknowledged.value || (acknowledged.value === "yes") === (alert.status === "acknowledged"))
-      && words.includes(text.value.toLowerCase().trim());
+  function again(milliseconds) {
+    clearTimeout(timer);
+    if (!closed) timer = setTimeout(refresh, milliseconds);
   }
 
-  function draw() {
-    const wanted = alerts.filter(isWanted);
-    const shown = wanted.slice(0, limit);
-    const items = new Map([...list.children].map(item => [item.dataset.alert, item]));
-    // What is there stays, with what is being written in it; only what differs is made anew.
-    const rows = shown.map(alert => {
+  async function refresh() {
+    clearTimeout(timer);
+    const now = ++turn;
+    asked = Date.now();
+    const query = new URLSearchParams({limit, search: text.value.trim()});
+    if (severity.value) query.set("severity", severity.value);
+    if (acknowledged.value) query.set("acknowledged", acknowledged.value);
+    try {
+      const answer = await get(`/alerts/?${query}`);
+      if (now !== turn || closed) return;
+      trouble.replaceChildren();
+      draw(answer);
+    } catch (error) {
+      if (now !== turn || closed) return;
+      if (!trouble.firstChild) trouble.append(problem(`${error.message} What is shown may be old.`));
+      again(LEAST_WAIT);
+    }
+  }
+
+  function draw({alerts, total}) {
+    const items = new Map([...list.children].map(one => [one.dataset.alert, one]));
+    // Only what differs is made anew, and nothing while somebody writes in it.
+    const rows = alerts.map(alert => {
       const before = items.get(alert.alert_id);
       const version = JSON.stringify(alert);
-      if (before && before.dataset.version === version) return before;
+      if (before && (before.dataset.version === version || before.querySelector("form"))) return before;
       const made = item(alert, canChange ? refresh : null);
       made.dataset.alert = alert.alert_id;
       made.dataset.version = version;
       return made;
     });
-    if (rows.length !== list.children.length || rows.some((row, place) => list.children[place] !== row))
+    if (rows.length !== list.children.length || rows.some((row, place) => list.children[place] !== row)) {
+      const held = document.activeElement;
       list.replaceChildren(...rows);
-    more.hidden = wanted.length <= limit;
-    setText(found, wanted.length ? plural(wanted.length, "alert") : alerts.length
-      ? "No alert of this kind." : "No alerts: nobody's readings ask for attention.");
-  }
-
-  async function refresh() {
-    clearTimeout(timer);
-    if (asking || closed) return;
-    asking = true;
-    asked = Date.now();
-    try {
-      alerts = (await get("/alerts/")).alerts;
-      trouble.replaceChildren();
-    } catch (error) {
-      if (!trouble.firstChild) trouble.append(problem(`${error.message} What is shown may be old.`));
-      known = null;
-    } finally {
-      asking = false;
+      if (list.contains(held)) held.focus();
     }
-    if (!closed) draw();
+    more.hidden = total <= alerts.length;
+    const isAll = !severity.value && !text.value.trim() && acknowledged.value !== "yes";
+    setText(found, total > alerts.length ? `The first ${plural(alerts.length, "alert")} of ${count(total)}`
+      : total ? plural(total, "alert") : isAll ? "No open alerts." : "No alert of this kind.");
   }
 
   await refresh();
@@ -93,8 +95,7 @@ export async function show(place) {
       const now = JSON.stringify([overview.alerts, overview.alert_changes]);
       if (known === now) return;
       known = now;
-      clearTimeout(timer);
-      timer = setTimeout(refresh, Math.max(0, asked + LEAST_WAIT - Date.now()));
+      again(Math.max(0, asked + LEAST_WAIT - Date.now()));
     },
     close() {
       closed = true;

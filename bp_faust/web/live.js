@@ -13,7 +13,7 @@ const SHORTEST_WAIT = 1000, LONGEST_WAIT = 5000;
  * A page that nobody sees has no stream: browsers allow few to a worker, all of their pages together.
  */
 export function follow({onOverview, onState, onSignInNeeded}) {
-  let source = null, retry = null, wait = SHORTEST_WAIT, last = null, opened = 0, state = "", closed = false;
+  let source = null, retry = null, wait = SHORTEST_WAIT, last = null, opened = 0, awaited = Date.now(), state = "", closed = false;
 
   function tell(now) {
     if (state !== now) onState(state = now, last);
@@ -49,13 +49,16 @@ export function follow({onOverview, onState, onSignInNeeded}) {
   }
 
   function look() {
-    const silent = (Date.now() - Math.max(last ? last.getTime() : 0, last ? 0 : opened)) / 1000;
+    const now = Date.now();
+    const silent = (now - Math.max(last ? last.getTime() : 0, awaited)) / 1000;
     if (document.hidden || silent < STALE_SECONDS) return;
     tell("stale");
-    if (source && (Date.now() - opened) / 1000 > RECONNECT_SECONDS && silent > RECONNECT_SECONDS) open();
+    // A connection that died without a word.
+    if (source && silent > RECONNECT_SECONDS && (now - opened) / 1000 > RECONNECT_SECONDS) open();
   }
 
   function seen() {
+    awaited = Date.now();
     if (document.hidden) stop();
     else open();
   }

@@ -11,12 +11,12 @@ export function title() {
 export async function show(place, _, latest) {
   const figures = {};
   const cards = element("dl", {className: "figures"},
-    figure(figures, "rate", "Readings a second"),
+    figure(figures, "rate", "Readings/s"),
     figure(figures, "patients", "Patients", "#/patients"),
     figure(figures, "anomalies", "Anomalies", "#/patients"),
     figure(figures, "alerts", "Open alerts", "#/alerts"),
-    figure(figures, "refused", "Refused records", "#/refused"),
-    figure(figures, "lag", "Records behind", "#/system"),
+    figure(figures, "refused", "Refused", "#/refused"),
+    figure(figures, "lag", "Lag", "#/system"),
     figure(figures, "health", "Health", "#/system"));
   const chartsPlace = element("div");
   place.append(cards, chartsPlace);
@@ -46,7 +46,7 @@ export async function show(place, _, latest) {
     figures.alerts.card.dataset.severity = SEVERITIES.find(one => waiting[one]) || "";
     tell("refused", count(sum(now.refusals)), ...reasons.slice(0, 3).map(([reason, number]) => `${count(number)} ${reason}`),
       reasons.length > 3 ? `${count(reasons.length - 3)} more reasons` : "");
-    tell("lag", count(sum(now.lag)), ...Object.entries(now.lag).filter(([, behind]) => behind).map(
+    tell("lag", count(sum(now.lag)), "records behind", ...Object.entries(now.lag).filter(([, behind]) => behind).map(
       ([topic, behind]) => `${count(behind)} ${topic}`));
     const [state, ...why] = health(now);
     tell("health", state, ...why);

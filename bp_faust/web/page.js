@@ -34,7 +34,7 @@ const VIEWS = {
 const RETRY = 2000;
 
 const at = id => document.getElementById(id);
-let live = null, latest = null, latestAt = null, shown = null, showing = 0;
+let live = null, latest = null, latestAt = null, shown = null, showing = 0, unanswered = false;
 
 function wanted() {
   let parts;
@@ -70,7 +70,9 @@ async function navigate({focus}) {
     else if (view && view.close) view.close();
     if (turn === showing && latest && shown.update) shown.update(latest);
   } catch (error) {
-    if (turn === showing && !(error instanceof api.SignInNeeded)) tellFailure(place, error);
+    if (turn !== showing || error instanceof api.SignInNeeded) return;
+    tellFailure(place, error);
+    unanswered = !(error instanceof api.Refusal);
   }
 }
 
@@ -82,6 +84,7 @@ function tellFailure(place, error) {
 function closeView() {
   if (shown && shown.close) shown.close();
   shown = null;
+  unanswered = false;
   at("view").replaceChildren();
 }
 
@@ -93,7 +96,8 @@ function onOverview(overview, now) {
   setText(at("alerts-waiting"), count(waiting));
   at("alerts-waiting").title = `${count(waiting)} not acknowledged`;
   tellCompleteness(overview);
-  if (shown && shown.update) shown.update(overview);
+  if (unanswered) navigate({focus: false});
+  else if (shown && shown.update) shown.update(overview);
 }
 
 function tellCompleteness(overview) {

@@ -12,6 +12,8 @@ const LONG_STEPS = [1, 2, 3, 5, 7, 10].map(days => days * DAY);
 const HIGH = ["--high-1", "--high-2", "--high-3"], OTHERS = ["--chart-1", "--chart-2", "--chart-3", "--chart-4"];
 const INCREMENTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6];
 
+const COMPACT = new Intl.NumberFormat(undefined, {notation: "compact"});
+
 /** Returns {element, draw(charts, range in words), close()}. */
 export function stackedBars() {
   let plot = null, charts = null;
@@ -66,7 +68,7 @@ export function stackedBars() {
         x: {time: true, range: () => bars.length ? [bars[0], bars.at(-1) + length] : [charts.since, charts.until]},
         y: {range: (_, __, highest) => [0, Math.max(highest || 0, 4)]},
       },
-      axes: [{...axis, size: 30, space: 70, incrs: isLong ? LONG_STEPS : STEPS, values: (_, times) => times.map(one => tickOf(one, isLong))}, {...axis, incrs: INCREMENTS, size: 44}],
+      axes: [{...axis, size: 30, space: 70, incrs: isLong ? LONG_STEPS : STEPS, values: (_, times) => times.map(one => tickOf(one, isLong))}, {...axis, incrs: INCREMENTS, size: 44, values: (_, numbers) => numbers.map(COMPACT.format)}],
       series: [{}, ...series.map((one, place) => ({
         label: nameOf(one),
         fill: colour(colours[place]),

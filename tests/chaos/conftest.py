@@ -21,16 +21,17 @@ _RESULTS = _REPOSITORY / ".cache" / "chaos"
 _STEADY_SECONDS = 3600.0
 _SHORT_STEADY_SECONDS = 20.0
 
-_key = pytest.StashKey[Figures]()
 _passed = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
-def figures(request: pytest.FixtureRequest, full: bool) -> Figures:
+def figures(full: bool) -> Figures:
     """Give the figures of this run; only those of the long forms are for quoting."""
-    found = Figures(_RESULTS / ("full" if full else "short"), commit=_commit(), output=sys.__stderr__ or sys.stderr)
-    request.config.stash[_key] = found
-    return found
+    return _figures(full)
+
+
+def _figures(full: bool) -> Figures:
+    return Figures(_RESULTS / ("full" if full else "short"), commit=_commit(), output=sys.__stderr__ or sys.stderr)
 
 
 @pytest.fixture(autouse=True)
@@ -89,10 +90,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     """Print the table, and write it beside the figures."""
     yield
-    figures = terminalreporter.config.stash.get(_key, None)
-    if figures is None or figures.is_empty:
-        return
     full = terminalreporter.config.getoption("--full")
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    # Side by side, the tests ran in other processes than this one, which tells of them.
+    if not any(getattr(report, "nodeid", "").startswith("tests/chaos/") for report in reports):
+        return
+    figures = _figures(full)
+    if figures.is_empty:
+        return
     terminalreporter.section("Chaos" if full else "Chaos, in its short form: not for quoting")
     terminalreporter.write_line(figures.table())
     if full:

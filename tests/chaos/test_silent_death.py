@@ -30,6 +30,7 @@ WOUNDS = [
     "agent count_refusals ended",
     "agent apply_settings ended",
     "agent index_alerts ended",
+    "agent index_refusals ended",
     "work on partitions ended",
     "transactions stall",
     "transactional senders ended",

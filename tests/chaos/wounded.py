@@ -61,12 +61,12 @@ def _stall(owner: Callable[[], Any], method: str) -> Callable[[], None]:
 
 
 def _stall_work() -> None:
-    from bp_faust import agents
+    from bp_faust.sinks import anomaly_sink
 
     async def stalled(*_: Any, **__: Any) -> None:
         await asyncio.Event().wait()
 
-    agents.anomaly_sink.write = stalled  # type: ignore[assignment,method-assign]
+    anomaly_sink.write = stalled  # type: ignore[assignment,method-assign]
 
 
 def _cancel_senders() -> None:
@@ -82,7 +82,7 @@ def _block_interpreter() -> None:
 WOUNDS: dict[str, Callable[[], None]] = {
     **{
         f"agent {name} ended": _cancel_actor(name)
-        for name in ("intake", "monitor", "index", "count_refusals", "apply_settings", "index_alerts")
+        for name in ("intake", "monitor", "index", "count_refusals", "apply_settings", "index_alerts", "index_refusals")
     },
     "work on partitions ended": _cancel_futures(lambda: app, "work_through"),
     "transactions stall": _stall(lambda: app.transactions, "commit"),

@@ -24,15 +24,20 @@ def aggregations(saved: Json) -> tuple[list[Json], list[Json]]:
     return [one for one in used if one["schema"] in _BUCKET_SCHEMAS], [one for one in used if one["schema"] == "metric"]
 
 
-def query(saved: Json, time_field: str, start: str, end: str) -> Json:
-    """Build the query from the visualisation's own KQL (nothing, or one field : "value") and Kibana's time range."""
+def query(saved: Json, time_field: str | None, start: str, end: str) -> Json:
+    """Build the query from the visualisation's own KQL and, where its data view has a time field, Kibana's time range.
+
+    The KQL is nothing, field : "value", or not field : "value".
+    """
     source = orjson.loads(saved["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
     filters: list[Json] = []
     if source["query"]["query"]:
-        match = re.fullmatch(r'(\w+) : "([^"]*)"', source["query"]["query"])
+        match = re.fullmatch(r'(not )?(\w+) : "([^"]*)"', source["query"]["query"])
         assert match, "only a single phrase of KQL is understood here"
-        filters.append({"bool": {"should": [{"match_phrase": {match[1]: match[2]}}], "minimum_should_match": 1}})
-    filters.append({"range": {time_field: {"format": "strict_date_optional_time", "gte": start, "lte": end}}})
+        phrase: Json = {"bool": {"should": [{"match_phrase": {match[2]: match[3]}}], "minimum_should_match": 1}}
+        filters.append({"bool": {"must_not": phrase}} if match[1] else phrase)
+    if time_field is not None:
+        filters.append({"range": {time_field: {"format": "strict_date_optional_time", "gte": start, "lte": end}}})
     return {"bool": {"must": [], "filter": filters, "should": [], "must_not": []}}
 
 

@@ -101,6 +101,14 @@ async def test_a_policy_by_setting_gives_findings_with_their_source_and_alerts_w
     assert [event["status"] for event in await events(settings)] == ["open", "acknowledged", "resolved"]
     [document] = await alert_documents(settings)
     assert (document["status"], document["alert_id"]) == ("resolved", alert["alert_id"])
+    assert document["@timestamp"] == document["timestamp"]
+    assert document["event"] == {
+        "kind": "alert",
+        "type": ["end"],
+        "action": "alert-resolved",
+        "module": "bp_faust",
+        "dataset": "bp_faust.alert",
+    }
     over = settings.faust("alerts", "acknowledge", alert["alert_id"], "--why", "late")
     assert (over.returncode, over.stderr.count("\n")) == (1, 1)
 

@@ -210,7 +210,7 @@ def assert_private(text: str, *canaries: str) -> None:
 async def found_in_elasticsearch(settings: WorkerSettings) -> list[Any]:
     async with AsyncElasticsearch(settings.elasticsearch_url) as client:
         found = []
-        for index in (settings.index, settings.alerts_index):
+        for index in (settings.index, settings.alerts_index, settings.refusals_index):
             await client.indices.refresh(index=index)
             found += (await client.search(index=index, size=1000, version=True))["hits"]["hits"]
         return found
@@ -290,12 +290,13 @@ async def test_no_planted_name_id_or_secret_is_logged(
     assert "The worker stops: ValidationError" in log()
     letters = await read_all(settings.kafka, settings.dead_letters_topic)
     assert any(PATIENT.encode() in (record.value or b"") for record in letters)
-    assert {hit["_index"] for hit in held} == {settings.index, settings.alerts_index}
+    assert {hit["_index"] for hit in held} == {settings.index, settings.alerts_index, settings.refusals_index}
 
     assert_private(log(), PATIENT, SECRET)
     assert_private(metrics, PATIENT, SECRET)
     assert_private(json.dumps(held), PATIENT, SECRET)
-    assert all(hit["_source"]["patient_id"].startswith(PREFIX) for hit in held)
+    of_patients = [hit["_source"] for hit in held if hit["_index"] != settings.refusals_index]
+    assert all(document["patient_id"].startswith(PREFIX) for document in of_patients)
 
 
 async def test_not_even_at_debug_is_a_secret_logged(settings: WorkerSettings, log: Callable[[], str]) -> None:

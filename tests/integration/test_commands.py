@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -17,9 +19,9 @@ from bp_faust.fhir.resources import validate
 from bp_faust.simulation import Simulation
 from bp_faust.simulation.scenarios import find_scenario
 from tests.kafka_client import read_all
-from tests.worker_process import WorkerSettings, free_port
+from tests.worker_process import FAUST, WorkerSettings, free_port, wait_for
 
-OURS = ["demo", "dlq", "generate", "produce", "send", "stack", "worker"]
+OURS = ["demo", "dlq", "doctor", "generate", "produce", "send", "settings", "stack", "worker"]
 
 
 def test_help_lists_our_commands_beside_fausts(settings: WorkerSettings) -> None:
@@ -200,3 +202,86 @@ def assert_one_line(told: str, part: str) -> None:
     assert len(told.strip().splitlines()) == 1, told
     assert told.startswith("Error: ")
     assert part in told
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (("produce", "--from", "2999-01-01"), "lies in the future"),
+        (("produce", "--rate", "nan"), "must be a number"),
+        (("send", "@nobody", "x"), "There is no agent @nobody"),
+        (("send", "readings", "--partition", "99"), "has partitions 0 to 3, and no 99"),
+        (("send", "readings", "--repeat", "0"), "must be 1 or more"),
+        (("dlq", "list", "--reason", "unit-unknwon"), "did you mean unit-unknown?"),
+        (("dlq", "show", "--at", "somewhere"), "write topic/partition/offset"),
+        (("dlq", "list", "--since", "2026-02-01", "--until", "2026-01-01"), "must lie before"),
+        (("backtest", "--policy", "seed", "--from", "2026-02-01", "--to", "2026-01-01"), "must lie before"),
+        (("patient", "set", "", "--clear"), "Name a patient"),
+        (("patient", "set", "p-1", "--birth-date", "2999"), "lies in the future"),
+        (("patient", "show", "--policy", "seed"), "takes no options"),
+        (("generate", "--systolic", "-5"), "not in the range"),
+        (("stack", "--kafka-prot", "1"), "Did you mean --kafka-port?"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_with_the_usage(
+    settings: WorkerSettings, command: tuple[str, ...], part: str
+) -> None:
+    told = settings.faust(*command)
+    assert told.returncode == 2
+    assert part in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("command", [("produce",), ("backtest", "--policy", "esc-2024")])
+def test_files_that_hold_nothing_or_cannot_be_read_are_named(
+    settings: WorkerSettings, command: tuple[str, ...]
+) -> None:
+    (settings.directory / "empty").touch()
+    (settings.directory / "folder").mkdir()
+    (settings.directory / "cut.gz").write_bytes(gzip.compress(b"{}" * 10_000)[:-12])
+    for file, part in (("empty", "is empty"), ("folder", "Is a directory"), ("cut.gz", "cannot be read")):
+        told = settings.faust(*command, "--file", file)
+        assert told.returncode == 1
+        assert_one_line(told.stderr, part)
+
+
+def test_json_is_for_scripts(settings: WorkerSettings) -> None:
+    topic = settings.readings_topic
+    assert json.loads(settings.faust("--json", "produce", "--rate", "0").stdout) == {"sent": 10, "topic": topic}
+    assert json.loads(settings.faust("--json", "generate", "-o", "a.json").stdout)["file"] == "a.json"
+    assert json.loads(settings.faust("--json", "dlq", "replay").stdout) == {"replayed": 0}
+    assert json.loads(settings.faust("--json", "dlq", "list").stdout) == []
+    assert json.loads(settings.faust("--json", "alerts", "list").stdout) == []
+    assert json.loads(settings.faust("--json", "patient", "set", "p-1", "--setting", "home").stdout) == {
+        "patient/p-1": {"setting": "home"}
+    }
+    assert json.loads(settings.faust("--json", "patient", "show").stdout) == {"patient/p-1": {"setting": "home"}}
+    in_force = {one["name"]: one for one in json.loads(settings.faust("--json", "settings").stdout)}
+    assert in_force["BP_FAUST_READINGS_TOPIC"] == {
+        "name": "BP_FAUST_READINGS_TOPIC",
+        "value": topic,
+        "from": "environment",
+    }
+
+
+def test_ctrl_c_ends_a_command_without_a_trace(settings: WorkerSettings) -> None:
+    log = settings.directory / "produce.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*FAUST, "produce", "--count", "100000"],
+            env=settings.environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        topic = settings.readings_topic
+        # What is read must be there first.
+        assert settings.faust("send", topic).returncode == 0
+        wait_for(lambda: len(asyncio.run(read_all(settings.kafka, topic))) > 3, 60, "readings")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.wait(30)
+    assert log.read_text() == ""

@@ -66,6 +66,11 @@ class Running:
             if partition is None or batch.partition == partition
         ]
 
+    def in_flight(self, partition: int) -> int:
+        """Return how many of a partition's records wait or are at work."""
+        batches = self.app.consumer._in_flight.get(TP(self.settings.readings_topic, partition), ())
+        return sum(len(batch.records) for batch in batches)
+
     async def start(self) -> None:
         self.app.finalize()
         await self.app.start()
@@ -174,12 +179,11 @@ async def test_a_slow_partition_holds_no_other_up_and_little_waits(settings: Wor
     try:
         topic = settings.readings_topic
         await produce(settings.kafka, topic, [b"%d" % number for number in range(50)], partition=0)
-        full = TP(topic, 0)
         most = FULL_BATCHES_IN_FLIGHT * 5
-        await until(lambda: running.app.consumer.in_flight([full]) == most, "the partition to fill")
+        await until(lambda: running.in_flight(0) == most, "the partition to fill")
         await produce(settings.kafka, topic, [b"other"], partition=1)
-        await until(lambda: running.app.consumer.in_flight([TP(topic, 1)]) == 1, "the other partition's batch")
-        assert running.app.consumer.in_flight([full]) == most
+        await until(lambda: running.in_flight(1) == 1, "the other partition's batch")
+        assert running.in_flight(0) == most
         running.gates["gated"].set()
         await running.until_committed(0, 50)
         await running.until_committed(1, 1)
@@ -193,8 +197,7 @@ async def test_what_comes_while_an_agent_works_is_one_batch_for_it(running: Runn
     await running.start()
     for number in range(10):
         await produce(running.settings.kafka, running.settings.readings_topic, [b"%d" % number], partition=0)
-    tp = TP(running.settings.readings_topic, 0)
-    await until(lambda: running.app.consumer.in_flight([tp]) == 10, "all records")
+    await until(lambda: running.in_flight(0) == 10, "all records")
     first = len(running.values("gated"))
     running.gates["gated"].set()
     await running.until_committed(0, 10)

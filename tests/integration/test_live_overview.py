@@ -146,6 +146,16 @@ def compare(worker: WorkerProcess) -> None:
     assert overview["anomalies"] == dict(anomalies)
     told = sorted(worker.get("/alerts/")["alerts"], key=lambda alert: alert["alert_id"])
     assert told == sorted(of_patients, key=lambda alert: alert["alert_id"])
+    for query, wanted in (
+        ("acknowledged=yes", [alert for alert in told if alert["status"] == "acknowledged"]),
+        ("acknowledged=no&severity=moderate", [alert for alert in told if alert["status"] != "acknowledged"]),
+        ("severity=severe", []),
+        ("search=HYPERT", [alert for alert in told if alert["title"] == "Hypertension"]),
+    ):
+        answer = worker.get(f"/alerts/?{query}&limit=3")
+        assert answer["total"] == len(wanted), query
+        assert len(answer["alerts"]) == min(3, len(wanted))
+        assert all(alert in wanted for alert in answer["alerts"])
     known = Counter((alert["severity"], alert["status"] == "acknowledged") for alert in told)
     expected = {
         severity: {"open": known[severity, False], "acknowledged": known[severity, True]} for severity, _ in known

@@ -15,8 +15,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from elasticsearch import AsyncElasticsearch
 
-from bp_faust.local.downloads import KAFKA, default_cache_dir, fetch
+from bp_faust.local.downloads import KAFKA, default_cache_dir, fetch, require
 from bp_faust.local.errors import DataInUseError, DownloadError, PortTakenError
+from bp_faust.local.purging import purge
 from bp_faust.local.stack import Stack
 from tests.kafka_client import read_all
 from tests.worker_process import FAUST, free_port, wait_for
@@ -65,11 +66,6 @@ def test_a_port_that_is_taken_and_a_directory_in_use_are_named(tmp_path: Path) -
             Stack(tmp_path / "stack").start()
 
 
-def test_offline_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match=r"Apache Kafka 4.1.0 is not in .* about 43 MB"):
-        fetch(KAFKA, tmp_path, offline=True)
-
-
 @pytest.mark.usefixtures("stack")
 def test_a_download_that_lost_a_file_is_done_again(tmp_path: Path) -> None:
     cache = default_cache_dir()
@@ -77,11 +73,12 @@ def test_a_download_that_lost_a_file_is_done_again(tmp_path: Path) -> None:
     jar = fetch(KAFKA, cache)[0]
     moved = tmp_path / "moved.jar"
     shutil.move(jar, moved)
-    with pytest.raises(DownloadError):
-        fetch(KAFKA, cache, offline=True)
+    with pytest.raises(DownloadError, match="Kafka"):
+        require([KAFKA], cache)
     shutil.move(moved, jar)
     assert manifest.is_file()
-    assert jar in fetch(KAFKA, cache, offline=True)
+    require([KAFKA], cache)
+    assert jar in fetch(KAFKA, cache)
 
 
 @pytest.mark.usefixtures("stack")
@@ -103,6 +100,28 @@ def test_the_command_leaves_no_process(tmp_path: Path, number: signal.Signals) -
     if number != signal.SIGKILL:
         assert process.returncode == 0
         assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.usefixtures("stack")
+def test_nothing_is_deleted_while_a_stack_runs(tmp_path: Path) -> None:
+    # Whatever goes wrong here: the downloads that all tests use are not to be lost.
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for part in (default_cache_dir() / "repository", *default_cache_dir().glob("*.json")):
+        (cache / part.name).symlink_to(part)
+    with Stack(tmp_path / "stack", cache_dir=cache):
+        for data_dir in (tmp_path / "stack", tmp_path / "other"):
+            with pytest.raises(DataInUseError, match="end it first"):
+                purge(data_dir, cache)
+    assert purge(tmp_path / "stack", cache) > 0
+    assert not (tmp_path / "stack").exists()
+    assert fetch(KAFKA, default_cache_dir())
+
+
+@pytest.mark.usefixtures("stack")
+def test_offline_starts_where_nothing_is_missing(tmp_path: Path) -> None:
+    with Stack(tmp_path / "stack", offline=True) as running:
+        assert running.kafka.answers()
 
 
 @pytest.mark.usefixtures("stack", "bare_path")
@@ -132,7 +151,7 @@ def test_the_demo_shows_anomalies_keeps_them_and_ends_cleanly(tmp_path: Path) ->
         elasticsearch = re.search(r"Elasticsearch at (\S+)", log.read_text())
         assert elasticsearch
         with urllib.request.urlopen(page, timeout=5) as response:
-            assert b"<title>bp_faust" in response.read()
+            assert b"<title>Blood pressure" in response.read()
 
         def shown(page: str = page) -> int:
             answer = get(f"{page}patients/")

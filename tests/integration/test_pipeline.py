@@ -135,6 +135,15 @@ async def test_numbers_as_strings_are_read_and_times_are_the_readings_own(
         "diastolic_pressure": 80.5,
         "anomaly_type": "Hypertension",
         "timestamp": "2024-02-29T10:00:00.000Z",
+        "@timestamp": "2024-02-29T10:00:00.000Z",
+        "ecs": {"version": "8.9.0"},
+        "event": {
+            "kind": "event",
+            "type": ["info"],
+            "action": "anomaly-found",
+            "module": "bp_faust",
+            "dataset": "bp_faust.anomaly",
+        },
     }
     record = next(
         record

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from bp_faust.settings import Settings
+from bp_faust.settings import FAUST_SETTINGS, Settings
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -59,6 +59,11 @@ def _service_at(host: str) -> str:
         {settings["container_name"]: service for service, settings in SERVICES.items() if "container_name" in settings}
     )
     return names[host]
+
+
+def _ports_of(service: str) -> list[str]:
+    ports: list[str] = SERVICES[service].get("ports", [])
+    return ports
 
 
 def _ports(listeners: str) -> dict[str, int]:
@@ -165,9 +170,25 @@ def test_several_workers_can_run_side_by_side() -> None:
     first, last = map(int, published.split("-"))
     assert (address, first, int(inside)) == ("127.0.0.1", 6066, 6066)
     assert last > first
-    assert not set(range(first, last + 1)) & {
-        int(one.split(":")[0]) for name in SEED for one in SERVICES[name]["ports"]
+    taken = {
+        int(one.rpartition(":")[0].rpartition(":")[2])
+        for name in SERVICES.keys() - {"worker"}
+        for one in _ports_of(name)
     }
+    assert not set(range(first, last + 1)) & taken
+    # What must differ between workers is nothing that compose gives to all of them alike.
+    own = {"BP_FAUST_WEB_HOST", "BP_FAUST_WEB_PORT", "BP_FAUST_DATADIR", "HOSTNAME"}
+    assert not own & _environment("worker").keys()
+    assert "hostname" not in worker
+    assert all(volume["type"] == "volume" and "source" not in volume for volume in worker["volumes"])
+    assert '--web-host=\\"$HOSTNAME\\"' in dict(INSTRUCTIONS)["CMD"]
+
+
+def test_three_workers_find_partitions_enough_and_the_same_ones_each_time() -> None:
+    # Topics are made by the first worker, with its own settings' number of partitions.
+    assert "BP_FAUST_TOPIC_PARTITIONS" not in _environment("worker")
+    partitions, _ = FAUST_SETTINGS["TOPIC_PARTITIONS"]
+    assert partitions >= 3
 
 
 def test_the_workers_listen_to_all_with_a_token_and_are_published_to_this_machine() -> None:
@@ -184,7 +205,9 @@ def test_the_worker_runs_unprivileged_on_a_read_only_file_system() -> None:
     assert worker["read_only"] is True
     assert worker["tmpfs"] == ["/tmp"]
     image = dict(INSTRUCTIONS)
-    assert image["USER"] == "worker"
+    user = image["USER"]
+    assert int(user) > 0
+    assert f"useradd --uid {user} " in " ".join(arguments for name, arguments in INSTRUCTIONS if name == "RUN")
     assert [volume["target"] for volume in worker["volumes"]] == [image["VOLUME"]] == ["/data"]
     assert "BP_FAUST_DATADIR=/data" in image["ENV"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,3 +80,12 @@ def test_headers_that_others_wrote_do_no_harm(headers: list[tuple[str, bytes]]) 
     assert origin_of(LATER, headers) == LATER
     assert read_letter(LATER, None, None, headers).rejections == []
     letter_headers(LATER, headers, [Rejection("a", "b", "c")])
+
+
+@pytest.mark.parametrize("number", [b"-2", b"9223372036854775808", b"9" * 400])
+@pytest.mark.parametrize("name", ["bp_faust.partition", "bp_faust.offset", "bp_faust.timestamp"])
+def test_an_origin_that_kafka_cannot_have_is_not_believed(name: str, number: bytes) -> None:
+    headers = letter_headers(ORIGIN, [], [Rejection("a", "b", "c")])
+    assert origin_of(LATER, headers) == ORIGIN
+    forged = [(known, number if known == name else content) for known, content in headers]
+    assert origin_of(LATER, forged) == LATER

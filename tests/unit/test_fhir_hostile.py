@@ -23,7 +23,7 @@ RAW = json.dumps(envelope()).encode()
         (b"", "empty"),
         (b" \r\n\t", "empty"),
         (b"\xef\xbb\xbf", "empty"),
-        (gzip.compress(b""), "empty"),
+        (gzip.compress(b"", mtime=0), "empty"),
         (b"{", "not-json"),
         (b"{'a': 1}", "not-json"),
         (RAW + b"}", "not-json"),
@@ -84,7 +84,7 @@ def test_many_small_gzip_members_are_bounded_by_the_same_limit() -> None:
 
 
 def test_a_record_of_very_many_gzip_members_is_refused_before_it_takes_endless_time() -> None:
-    (found,) = fhir.parse(gzip.compress(b"") * 100_000 + gzip.compress(RAW))
+    (found,) = fhir.parse(gzip.compress(b"", mtime=0) * 100_000 + gzip.compress(RAW))
     assert isinstance(found, Rejection)
     assert found.reason == "too-large"
     assert isinstance(fhir.parse(gzip.compress(b" ") * 100 + gzip.compress(RAW))[0], Reading)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bp_faust.clinical.totals import Totals
 from bp_faust.installation import (
     AlertCounts,
@@ -16,6 +18,7 @@ from bp_faust.installation import (
     installation_of,
     system_of,
 )
+from bp_faust.worker_state import Rate
 
 STATE: dict[str, Any] = {
     "ready": True,
@@ -62,6 +65,16 @@ def test_workers_are_added_up() -> None:
 
 def test_a_rate_that_nobody_knows_yet_is_none() -> None:
     assert installation_of([overview("a", [], readings_per_second=None)], [], 1, "").readings_per_second is None
+
+
+def test_a_rate_is_that_of_the_last_seconds_and_unknown_at_first() -> None:
+    rate = Rate()
+    assert rate.of(100, now=50.0) is None
+    assert rate.of(101, now=50.1) is None
+    assert rate.of(104, now=52.0) == 2.0
+    assert rate.of(124, now=60.0) == 2.4
+    assert rate.of(224, now=61.0) == pytest.approx(120 / 9)
+    assert rate.of(300, now=100.0) is None
 
 
 def test_partitions_that_nobody_works_on_are_shown() -> None:

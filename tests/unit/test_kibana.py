@@ -1,18 +1,25 @@
-"""Check the Kibana saved objects without a Kibana: that they hold together and fit the index."""
+"""Check the Kibana saved objects without a Kibana: that they hold together and fit the indices."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from bp_faust.search.templates import ANOMALY_PROPERTIES
+from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, REFUSAL_PROPERTIES, Properties
+from bp_faust.settings import Settings
 
 DIRECTORY = Path(__file__).parents[2] / "kibana"
 LINES = [orjson.loads(line) for file in sorted(DIRECTORY.glob("*.ndjson")) for line in file.read_bytes().splitlines()]
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {(line["type"], line["id"]): line for line in LINES if "id" in line}
 VISUALISATIONS = [saved for (kind, _), saved in OBJECTS.items() if kind == "visualization"]
-INDEX = "blood_pressure_anomalies_v2"
+#: The fields of each index, by the name that it has out of the box.
+INDICES: dict[str, Properties] = {
+    Settings.model_fields["elasticsearch_index"].default: ANOMALY_PROPERTIES,
+    Settings.model_fields["elasticsearch_alerts_index"].default: ALERT_PROPERTIES,
+    Settings.model_fields["elasticsearch_refusals_index"].default: REFUSAL_PROPERTIES,
+}
 
 #: The newest saved-object migrations that Kibana 8.9 knows or has surpassed; it refuses objects from a later one.
 MIGRATIONS = {"index-pattern": "8.0.0", "visualization": "8.5.0", "dashboard": "8.7.0"}
@@ -44,10 +51,19 @@ def test_every_reference_resolves_and_every_object_is_one_that_kibana_8_9_takes(
         assert (reference["type"], reference["id"]) in OBJECTS
 
 
-def test_the_data_view_is_of_our_index_and_its_time() -> None:
-    ((_, view),) = [(key, saved) for key, saved in OBJECTS.items() if key[0] == "index-pattern"]
-    assert view["attributes"]["title"] == INDEX
-    assert ANOMALY_PROPERTIES[view["attributes"]["timeFieldName"]]["type"] == "date"
+def test_the_data_views_are_of_our_indices_and_their_times() -> None:
+    views = [saved["attributes"] for (kind, _), saved in OBJECTS.items() if kind == "index-pattern"]
+    assert {view["title"] for view in views} == set(INDICES)
+    assert len({view["name"] for view in views}) == len(views)
+    for view in views:
+        if "timeFieldName" in view:
+            assert INDICES[view["title"]][view["timeFieldName"]]["type"] == "date"
+
+
+def _fields_of(saved: dict[str, Any]) -> Properties:
+    """Return the fields of the index that a visualisation searches."""
+    (reference,) = saved["references"]
+    return INDICES[OBJECTS["index-pattern", reference["id"]]["attributes"]["title"]]
 
 
 @pytest.mark.parametrize("saved", VISUALISATIONS, ids=lambda saved: saved["id"])
@@ -55,16 +71,17 @@ def test_every_visualisation_searches_the_data_view_for_fields_of_the_mapping(sa
     source = orjson.loads(saved["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
     assert [reference["name"] for reference in saved["references"]] == [source["indexRefName"]]
     assert source["query"]["language"] == "kuery"
+    properties = _fields_of(saved)
     if source["query"]["query"]:
-        field, _, value = source["query"]["query"].partition(" : ")
-        assert ANOMALY_PROPERTIES[field]["type"] == "keyword"
-        assert value == '"Hypertension"'
+        match = re.fullmatch(r'(?:not )?(\w+) : "(Hypertension|resolved)"', source["query"]["query"])
+        assert match
+        assert properties[match[1]]["type"] == "keyword"
     for aggregation in _vis_state(saved)["aggs"]:
         allowed = AGGREGATIONS[aggregation["schema"]][aggregation["type"]]
         field = aggregation["params"].get("field")
         assert (field is None) == (not allowed)
         if field is not None:
-            assert ANOMALY_PROPERTIES[field]["type"] in allowed
+            assert properties[field]["type"] in allowed
 
 
 @pytest.mark.parametrize("saved", VISUALISATIONS, ids=lambda saved: saved["id"])
@@ -82,7 +99,7 @@ def test_every_visualisation_is_whole(saved: dict[str, Any]) -> None:
     assert orjson.loads(saved["attributes"]["uiStateJSON"]) == {}
 
 
-def test_the_three_visualisations_of_the_seed_are_there() -> None:
+def test_the_three_visualisations_of_the_seed_are_there_and_two_each_of_alerts_and_of_refusals() -> None:
     made = {
         (
             _vis_state(saved)["type"],
@@ -97,11 +114,15 @@ def test_the_three_visualisations_of_the_seed_are_there() -> None:
         ("horizontal_bar", ("median", "systolic_pressure", None), ("terms", "patient_id", 10)),
         ("table", ("count", None, None), ("terms", "anomaly_type", 5), ("terms", "patient_id", 5)),
         ("histogram", ("count", None, None), ("date_histogram", "timestamp", None), ("terms", "anomaly_type", 5)),
+        ("horizontal_bar", ("count", None, None), ("terms", "severity", 5)),
+        ("histogram", ("count", None, None), ("date_histogram", "opened", None), ("terms", "severity", 5)),
+        ("horizontal_bar", ("count", None, None), ("terms", "reasons", 50)),
+        ("histogram", ("count", None, None), ("date_histogram", "timestamp", None), ("terms", "reasons", 10)),
     }
     (table,) = [_vis_state(saved) for saved in VISUALISATIONS if _vis_state(saved)["type"] == "table"]
     assert all(one["params"]["otherBucket"] for one in table["aggs"][1:])
-    (histogram,) = [_vis_state(saved) for saved in VISUALISATIONS if _vis_state(saved)["type"] == "histogram"]
-    assert [series["mode"] for series in histogram["params"]["seriesParams"]] == ["stacked"]
+    for histogram in [_vis_state(saved) for saved in VISUALISATIONS if _vis_state(saved)["type"] == "histogram"]:
+        assert [series["mode"] for series in histogram["params"]["seriesParams"]] == ["stacked"]
 
 
 def test_the_dashboard_shows_all_visualisations_side_by_side() -> None:

@@ -76,6 +76,36 @@ async def test_all_listeners_end_where_a_text_cannot_be_made(caplog: pytest.LogC
     assert "cannot be put together" in caplog.text
 
 
+async def test_all_listeners_end_where_there_are_no_more_texts() -> None:
+    texts = iter(["first", "last"])
+
+    async def make() -> str | None:
+        return next(texts, None)
+
+    broadcast = Broadcast(make, nothing, every=0.01)
+    heard = await asyncio.wait_for(_all(broadcast), 30)
+    assert heard == ["first", "last"]
+
+
+async def _all(broadcast: Broadcast) -> list[str]:
+    return [text async for text in broadcast.listen()]
+
+
+async def test_a_peer_is_asked_again_after_nobody_listened() -> None:
+    asked: list[str] = []
+
+    async def ask(peer: str) -> str | None:
+        asked.append(peer)
+        return peer
+
+    peers = PeerAnswers(ask)
+    getting = asyncio.create_task(peers.get(["a"], seconds=30))
+    await asyncio.sleep(0)  # the task that asks is made, and has not begun
+    await peers.close()
+    await getting
+    assert await peers.get(["a"], seconds=30) == (["a"], [])
+
+
 async def test_a_peer_that_does_not_answer_is_asked_once_at_a_time_and_is_missing() -> None:
     asked: list[str] = []
     now = 0.0

@@ -161,6 +161,9 @@ def test_the_state_is_what_counting_the_surviving_readings_gives(found: list[Rea
         (0, "1970-01-01T00:00:00.000Z"),
         (1_341_100_800.25, "2012-07-01T00:00:00.250Z"),
         (-62_135_596_800, "0001-01-01T00:00:00.000Z"),
+        (-1e15, "0001-01-01T00:00:00.000Z"),
+        (253_402_300_799.999, "9999-12-31T23:59:59.999Z"),
+        (2**63 / 1000, "9999-12-31T23:59:59.999Z"),
     ],
 )
 def test_times_are_iso_8601_in_utc(seconds: float, expected: str) -> None:

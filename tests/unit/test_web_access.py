@@ -197,6 +197,16 @@ def test_a_session_is_known_by_whoever_has_the_token_until_it_is_over() -> None:
         assert Sessions(TOKEN).read(forged) is None
 
 
+async def test_a_session_that_is_signed_out_is_over_for_who_kept_its_cookie() -> None:
+    name, cookie = Sessions(TOKEN).begin()
+    async with guarded(TOKEN) as client:
+        kept = {"Cookie": f"{COOKIE}={cookie}"}
+        assert await status(client, "GET", "/patients/p/", kept) == 200
+        Sessions(TOKEN).end(name)
+        assert await status(client, "GET", "/patients/p/", kept) == 401
+        assert await status(client, "GET", "/patients/p/", _session()) == 200
+
+
 def test_the_page_runs_its_own_files_only_and_writes_text_only() -> None:
     page = (WEB / "index.html").read_text()
     assert re.findall(r"<script(.*?)>(.*?)</script>", page, re.DOTALL) == [(' type="module" src="/web/page.js"', "")]
