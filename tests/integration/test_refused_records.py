@@ -195,7 +195,7 @@ async def test_settings_are_mended_too_and_a_replay_by_command_shows(
         letters = (await ask(session, RECORDS, reason="not-json"))[1]["records"]
         assert {one["topic"] for one in letters} == {settings.readings_topic}
 
-        replayed = await asyncio.to_thread(settings.faust, "dlq", "replay", "--reason", "settings-invalid")
+        replayed = await asyncio.to_thread(settings.faust, "dlq", "replay", "--topic", settings.patient_settings_topic)
         assert replayed.returncode == 0, replayed.stderr
         await wait_until_drained(settings)
         (before, again) = (await ask(session, path_of(letter)))[1], (await ask(session, RECORDS))[1]["records"][0]
