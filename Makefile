@@ -4,19 +4,37 @@ BIN := .venv/bin
 # Downloads of the local Kafka and Elasticsearch; ignored by git, and made again where it is missing.
 export BP_FAUST_CACHE_DIR ?= $(CURDIR)/.cache/bp_faust
 
+# Also in tests/browser/conftest.py.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command 'make lock'
 
 # The page's chart library; see bp_faust/web/vendor/README.md.
 UPLOT := 1.6.32
 
-.PHONY: demo test chaos bench check pythons docs format lock audit uplot clean
+.PHONY: demo test chaos bench check screenshots browser pythons docs format lock audit uplot clean
 
 demo: .venv/installed-local
 	@$(BIN)/faust -A bp_faust demo $(ARGS)
 
 # Each of the processes has a Kafka and an Elasticsearch of its own.
-test: .venv/installed-test
+test: .venv/installed-test browser
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+# Make the pictures of README anew.
+screenshots: .venv/installed-test browser
+	$(BIN)/python -m pytest tests/browser/test_screenshots.py --screenshots $(ARGS)
+
+# What the page is tested in. Where it may be installed, it is; elsewhere a line says what to install, and those tests are skipped.
+browser:
+	@for name in $(BROWSERS); do if command -v $$name >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo 'Installing chromium, in which the page is tested.'; \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-liberation) \
+	    >/dev/null || echo 'chromium could not be installed: the tests of the page are skipped.'; \
+	else \
+	  echo 'No browser is installed: the tests of the page are skipped. Install Chromium (apt install chromium, brew install chromium).'; \
+	fi
 
 chaos: .venv/installed-test
 	$(BIN)/python -m pytest tests/chaos --full --capture=no $(ARGS)

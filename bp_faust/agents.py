@@ -11,7 +11,14 @@ import msgspec
 from bp_faust import fhir, metrics
 from bp_faust.app import app, settings
 from bp_faust.clinical.state import timestamp
-from bp_faust.dead_letters import first_place_of, letter_headers, place_of, read_letter
+from bp_faust.dead_letters import (
+    first_place_of,
+    is_replay_note,
+    letter_headers,
+    place_of,
+    read_letter,
+    read_replay_note,
+)
 from bp_faust.engine.batches import Batch, Effects
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import Reading, Refusal, Rejection
@@ -20,7 +27,7 @@ from bp_faust.patient_settings import PatientSettingsError, read_setting
 from bp_faust.refusal_log import refusal_log
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
-from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
+from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key, replayed_key
 from bp_faust.topics import (
     dead_letters,
     patient_readings,
@@ -137,9 +144,12 @@ def count_refusals(batch: Batch, effects: Effects) -> None:
 
     A topic's partition is refused in order, but for replays.
     """
-    letters = [
-        read_letter(place_of(batch, record), record.key, record.value, record.headers) for record in batch.records
-    ]
+    records = [record for record in batch.records if not is_replay_note(record.headers)]
+    letters = [read_letter(place_of(batch, record), record.key, record.value, record.headers) for record in records]
+    for note in batch.records:
+        if is_replay_note(note.headers):
+            when = refusal_counts.encode(note.timestamp)
+            effects.changes.update((replayed_key(origin), when) for origin in read_replay_note(note.value))
     keys = {refused_up_to_key(letter.origin.topic, letter.origin.partition) for letter in letters}
     keys |= {reason_key(reason) for letter in letters for reason in letter.reasons}
     before = {
@@ -147,7 +157,7 @@ def count_refusals(batch: Batch, effects: Effects) -> None:
         for key, value in zip(keys, refusals.store.get_many(batch.partition, list(keys)), strict=True)
     }
     known = dict(before)
-    for record, letter in zip(batch.records, letters, strict=True):
+    for record, letter in zip(records, letters, strict=True):
         up_to = refused_up_to_key(letter.origin.topic, letter.origin.partition)
         if letter.origin.offset >= known[up_to]:
             known[up_to] = letter.origin.offset + 1

@@ -36,6 +36,7 @@ app: App = App(
             "installation_views",
             "chart_views",
             "change_views",
+            "refusal_views",
             "fhir_views",
             "api_views",
             "commands",

@@ -74,9 +74,9 @@ def of_command(who: str | None = None) -> Actor:
     return Actor(authenticated_by="operating system", host=socket.gethostname(), who=who, user=getpass.getuser())
 
 
-async def act(actor: Actor, action: Action, message: Message) -> None:
-    """Send what an action takes, and its audit record; raise EngineError where Kafka does not take both."""
-    await send_together(app, [audit_message(actor, action, "done"), message])
+async def act(actor: Actor, action: Action, *messages: Message) -> None:
+    """Send what an action takes, and its audit record; raise EngineError where Kafka does not take them all."""
+    await send_together(app, [audit_message(actor, action, "done"), *messages])
     _tell(actor, action, "done")
 
 

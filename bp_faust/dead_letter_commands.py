@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import re
@@ -11,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timezone
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 import orjson
@@ -19,9 +18,9 @@ from faust.cli import argument, option
 
 from bp_faust.app import app, settings
 from bp_faust.audit import Action, note, of_command
-from bp_faust.clinical.state import timestamp
 from bp_faust.command import Command
 from bp_faust.dead_letter_topic import Filter, Found, read_letters, replay
+from bp_faust.described_letters import content, described, when
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir import parse
 from bp_faust.fhir.reasons import BY_CODE
@@ -136,14 +135,14 @@ class dlq(Command):
 
     def _list(self, found: list[Found], limit: int | None) -> None:
         if self.json:
-            self.say_json([_described(one) for one in found])
+            self.say_json([described(one) for one in found])
             return
         rows = []
         for _, letter in found:
             first = letter.rejections[0] if letter.rejections else Rejection("unknown", "", "")
             more = f" (+{letter.rejected - 1})" if letter.rejected > 1 else ""
             size = str(len(letter.value or b""))
-            rows.append((_when(letter.origin.timestamp), str(letter.origin), first.reason + more, first.path, size))
+            rows.append((when(letter.origin.timestamp), str(letter.origin), first.reason + more, first.path, size))
         self.say_rows(("received", "record", "reason", "where", "bytes"), rows, nothing="No dead letters.")
         if len(rows) == limit:
             # Not among the rows, which another program may read.
@@ -153,7 +152,7 @@ class dlq(Command):
         if not found:
             raise InputFileError("There is no such dead letter: `dlq list` shows those there are.")
         if self.json:
-            self.say_json([{**_described(one), **_content(one)} for one in found])
+            self.say_json([{**described(one), **content(one)} for one in found])
             return
         for one in found:
             self._show_one(one)
@@ -161,7 +160,7 @@ class dlq(Command):
     def _show_one(self, found: Found) -> None:
         """Print a letter whole, with what is wrong by the rules in force now."""
         place, letter = found
-        self.say(f"{letter.origin}, received {_when(letter.origin.timestamp)}, refused {_when(place.timestamp)}")
+        self.say(f"{letter.origin}, received {when(letter.origin.timestamp)}, refused {when(place.timestamp)}")
         for rejection in letter.rejections:
             self.say(f"  {rejection.reason} at {rejection.path}: {rejection.detail}")
             if rejection.reason in BY_CODE:
@@ -170,8 +169,8 @@ class dlq(Command):
             outcomes = parse(letter.value or b"", settings.parse_options())
             if not any(isinstance(outcome, Rejection) for outcome in outcomes):
                 self.say("  By the settings in force now it can be read: replay it.")
-        for name, content in letter.headers:
-            self.say(f"  header {name}: {content.decode(errors='replace')}")
+        for name, value in letter.headers:
+            self.say(f"  header {name}: {value.decode(errors='replace')}")
         if letter.key is not None:
             self.say(f"  key: {letter.key.decode(errors='replace')}")
         text = (letter.value or b"").decode(errors="replace")
@@ -181,7 +180,7 @@ class dlq(Command):
         written = 0
         with _opened(output) as file:
             async for found in chosen:
-                file.write(orjson.dumps({**_described(found), **_content(found)}) + b"\n")
+                file.write(orjson.dumps({**described(found), **content(found)}) + b"\n")
                 written += 1
         return written
 
@@ -221,43 +220,3 @@ def _opened(output: str | None) -> Iterator[BinaryIO]:
             yield file
     except OSError as exc:
         raise InputFileError(f"{output} cannot be written ({exc.strerror}): choose another file with -o.") from exc
-
-
-def _when(milliseconds: int) -> str:
-    return timestamp(milliseconds / 1000)
-
-
-def _described(found: Found) -> dict[str, Any]:
-    place, letter = found
-    return {
-        "topic": letter.origin.topic,
-        "partition": letter.origin.partition,
-        "offset": letter.origin.offset,
-        "received": _when(letter.origin.timestamp),
-        "refused": _when(place.timestamp),
-        "reasons": [
-            {"reason": rejection.reason, "path": rejection.path, "detail": rejection.detail}
-            for rejection in letter.rejections
-        ],
-        "rejections": letter.rejected,
-        "bytes": len(letter.value or b""),
-    }
-
-
-def _content(found: Found) -> dict[str, Any]:
-    """Return key, value and headers as text, or in base64 where they are none."""
-    letter = found.letter
-    return {
-        "key": _text(letter.key),
-        "value": _text(letter.value),
-        "headers": [[name, _text(content)] for name, content in letter.headers],
-    }
-
-
-def _text(content: bytes | None) -> str | dict[str, str] | None:
-    if content is None:
-        return None
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from bp_faust.models import Rejection
 
 if TYPE_CHECKING:
@@ -14,6 +16,12 @@ Header = tuple[str, bytes]
 
 #: What our headers' names begin with; a record's own keep their names.
 _PREFIX = "bp_faust."
+
+#: Says that a record of the dead-letter topic is none, but a note of which were sent again; see ``replay_note``.
+_REPLAYED = "bp_faust.replayed"
+
+#: Says of a record that was sent again that somebody mended it.
+_MENDED = ("bp_faust.mended", b"true")
 
 #: How many reasons a dead letter names at most: a Bundle may hold thousands.
 MOST_REASONS = 20
@@ -57,7 +65,7 @@ def place_of(batch: Batch, record: Record) -> Origin:
 def first_place_of(batch: Batch, record: Record) -> Origin:
     """Return where a record of a batch first came in."""
     here = place_of(batch, record)
-    return origin_of(here, record.headers) if record.headers else here
+    return source_origin(here, record.headers) if record.headers else here
 
 
 def origin_of(here: Origin, headers: Iterable[Header]) -> Origin:
@@ -76,10 +84,19 @@ def origin_of(here: Origin, headers: Iterable[Header]) -> Origin:
     return origin if all(-1 <= number < 1 << 63 for number in origin[1:]) else here
 
 
+def source_origin(here: Origin, headers: Iterable[Header]) -> Origin:
+    """Return the same of a record of a topic that is no dead-letter topic: replays come back to the topic they left.
+
+    Who writes a record could else have its replay go to whichever topic the headers name.
+    """
+    origin = origin_of(here, headers)
+    return origin if origin.topic == here.topic else here
+
+
 def letter_headers(here: Origin, headers: Iterable[Header], rejections: Sequence[Rejection]) -> list[Header]:
     """Return the headers of a dead letter: the record's own, where it came from, and why it could not be used."""
     headers = list(headers)
-    origin = origin_of(here, headers)
+    origin = source_origin(here, headers)
     found = [header for header in headers if not header[0].startswith(_PREFIX)]
     found += _origin_headers(origin)
     found.append(("bp_faust.rejections", b"%d" % len(rejections)))
@@ -90,9 +107,30 @@ def letter_headers(here: Origin, headers: Iterable[Header], rejections: Sequence
     return found
 
 
-def replay_headers(letter: DeadLetter) -> list[Header]:
+def replay_headers(letter: DeadLetter, *, mended: bool = False) -> list[Header]:
     """Return the headers with which a dead letter is sent again; its readings are then the same as the first time."""
-    return [*letter.headers, *_origin_headers(letter.origin)]
+    return [*letter.headers, *_origin_headers(letter.origin), *([_MENDED] if mended else [])]
+
+
+def replay_note(origins: Iterable[Origin]) -> tuple[bytes, list[Header]]:
+    """Return value and headers of the note, for their partition of the dead-letter topic, that letters were sent again.
+
+    So are all letters of these origins that are older than the note.
+    """
+    return msgspec.json.encode([str(origin) for origin in origins]), [(_REPLAYED, b"")]
+
+
+def is_replay_note(headers: Iterable[Header]) -> bool:
+    """Tell whether a record of the dead-letter topic is such a note."""
+    return any(name == _REPLAYED for name, _ in headers)
+
+
+def read_replay_note(value: bytes | None) -> list[str]:
+    """Return whence the letters came that were sent again, as topic/partition/offset; none where others wrote it."""
+    try:
+        return msgspec.json.decode(value or b"", type=list[str])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []
 
 
 def _origin_headers(origin: Origin) -> list[Header]:

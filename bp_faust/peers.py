@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import ClientError, ClientTimeout
@@ -22,16 +23,18 @@ LOCAL = {"local": "Only what this worker has."}
 _Answer = TypeVar("_Answer")
 
 
-async def ask_peers(request: Request, path: str, kind: type[_Answer]) -> tuple[list[_Answer], list[str]]:
+async def ask_peers(
+    request: Request, path: str, kind: type[_Answer], query: Mapping[str, Any] | None = None
+) -> tuple[list[_Answer], list[str]]:
     """Return what the other workers answer for themselves, and the addresses of those that do not; none if ?local.
 
-    They are asked the same, with what the request itself was let in by.
+    They are asked the same unless there is another query, with what the request itself was let in by.
     """
     if "local" in request.query:
         return [], []
-    peers, query = peer_urls(), {**request.query, "local": ""}
+    peers, asked = peer_urls(), {**(request.query if query is None else query), "local": ""}
     answers = await asyncio.gather(
-        *(ask_peer(peer.with_path(path).with_query(query), credentials(request), kind) for peer in peers)
+        *(ask_peer(peer.with_path(path).with_query(asked), credentials(request), kind) for peer in peers)
     )
     missing = [str(peer) for peer, answer in zip(peers, answers, strict=True) if answer is None]
     return [answer for answer in answers if answer is not None], missing

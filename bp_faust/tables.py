@@ -5,13 +5,14 @@ an id as ``%25`` and ``%2F``; both kinds of a patient lie in the same partition 
 also ``expected/<patient id>`` with the time since which a patient is to measure regularly, ``unsettled/<patient id>``
 with the time of a reading that came too late for the alerts, ``alerted/<patient id>`` with the time since which a
 patient has alerts that are not resolved, and, in every partition, ``cohort/<name>`` and ``totals/`` with what its
-patients make together. A key of the second is ``reason/<reason code>``, or ``refused-up-to/<topic>/<partition>`` with
-the offset behind the last that is counted.
+patients make together. A key of the second is ``reason/<reason code>``, ``refused-up-to/<topic>/<partition>`` with the
+offset behind the last that is counted, or ``replayed/<topic>/<partition>/<offset>`` with when what was refused there
+was last sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bp_faust.app import app
@@ -176,7 +177,9 @@ def readings_of(partition: int, patient_id: str) -> Iterator[tuple[str, Entry]]:
 
 
 refusals = app.state_table(
-    "refusals", decode=lambda key, value: refusal_counts.decode(value), help="Refused records by reason."
+    "refusals",
+    decode=lambda key, value: refusal_counts.decode(value),
+    help="Refused records by reason, and which of them were sent again.",
 )
 
 
@@ -188,6 +191,22 @@ def reason_key(reason: str) -> bytes:
 def refused_up_to_key(topic: str, partition: int) -> bytes:
     """Return the key of the offset up to which the refusals of a topic's partition are counted."""
     return f"refused-up-to/{topic}/{partition}".encode()
+
+
+def replayed_key(origin: str) -> bytes:
+    """Return the key of when, in milliseconds since 1970, the record of a topic/partition/offset was sent again."""
+    return f"replayed/{origin}".encode()
+
+
+def local_replays(origins: Sequence[str]) -> dict[str, int]:
+    """Return when records were last sent again, of those of which it is known in this worker's partitions."""
+    found: dict[str, int] = {}
+    store = refusals.store
+    keys = [replayed_key(origin) for origin in origins]
+    for partition in store.active_partitions:
+        values = zip(origins, store.get_many(partition, keys), strict=True)
+        found.update((origin, refusal_counts.decode(value)) for origin, value in values if value is not None)
+    return found
 
 
 def local_refusals() -> dict[str, int]:

@@ -26,7 +26,11 @@ class Envelope(Struct):
     observation: FhirResource
 
 
-class LetterHeaders(Struct, rename=lambda field: f"bp_faust.{field}"):
+def _ours(field: str) -> str:
+    return f"bp_faust.{field}"
+
+
+class LetterHeaders(Struct, rename=_ours):
     """Say where a dead letter first came in, and why it could not be used.
 
     The last three come once for each reason that is named, in this order; all of them are text in UTF-8.
@@ -44,11 +48,21 @@ class LetterHeaders(Struct, rename=lambda field: f"bp_faust.{field}"):
     detail: str
 
 
-class SinceHeaders(Struct, rename=lambda field: f"bp_faust.{field}"):
+class SinceHeaders(Struct, rename=_ours):
     """Say when the oldest reading came in of those that were worked on together; on the first record that they made."""
 
     #: The ingest topic's timestamp, in milliseconds since 1970, as text.
     since: str | None = None
+
+
+class ReplayNoteHeaders(Struct, rename=_ours):
+    """Say that a record is no dead letter, but a note of which were sent again.
+
+    Its value is a JSON list of where they first came in, as topic/partition/offset.
+    """
+
+    #: Empty.
+    replayed: str
 
 
 class Channel(NamedTuple):
@@ -66,7 +80,8 @@ class Channel(NamedTuple):
     value: tuple[Any, ...] = ()
     #: Whether a value is of one of them, or has the fields of all.
     combined: Literal["anyOf", "allOf"] = "anyOf"
-    headers: type[Struct] | None = None
+    #: The types of our own headers, of which a record has those of one.
+    headers: tuple[type[Struct], ...] = ()
     content_type: str = _JSON
 
 
@@ -84,10 +99,10 @@ CHANNELS = (
     Channel(
         topics.dead_letters,
         "deadLetters",
-        "Records that could not be used: key and value unchanged, beside the record's own headers those of ours.",
+        "Records that could not be used, key and value unchanged, with headers of ours; notes of what was sent again.",
         "send",
         "The record's own.",
-        headers=LetterHeaders,
+        headers=(LetterHeaders, ReplayNoteHeaders),
         content_type="application/octet-stream",
     ),
     Channel(
@@ -171,7 +186,7 @@ def describe_topics() -> dict[str, Any]:
 
 
 def _types(channel: Channel) -> list[Any]:
-    return [*channel.value, *([channel.headers] if channel.headers is not None else [])]
+    return [*channel.value, *channel.headers]
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
@@ -192,8 +207,8 @@ def _message(channel: Channel, schemas: Mapping[Any, Any]) -> dict[str, Any]:
         "contentType": channel.content_type,
         "bindings": {"kafka": {"key": {"type": "string", "description": channel.key}}},
     }
-    if channel.headers is not None:
-        message["headers"] = schemas[channel.headers]
+    if channel.headers:
+        message["headers"] = {"type": "object", "anyOf": [schemas[one] for one in channel.headers]}
     if len(channel.value) == 1:
         message["payload"] = schemas[channel.value[0]]
     elif channel.value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
@@ -12,7 +13,9 @@ from faust.web import Request, Response, View
 
 from bp_faust.app import app, settings
 from bp_faust.clinical.averages import average, days, measured
+from bp_faust.clinical.bands import bands
 from bp_faust.clinical.following import describe_alert, standing_alerts
+from bp_faust.clinical.judges import Rules
 from bp_faust.clinical.policy import SEVERITIES
 from bp_faust.clinical.state import timestamp
 from bp_faust.engine.partitioner import partition_of
@@ -30,7 +33,17 @@ from bp_faust.tables import (
     patients_after,
     readings_of,
 )
-from bp_faust.web_answers import Alerts, KeptReading, LatestReading, Patient, Patients, PatientSummary, Refusals
+from bp_faust.web_answers import (
+    Alerts,
+    JudgedBy,
+    KeptReading,
+    LatestReading,
+    Patient,
+    Patients,
+    PatientSummary,
+    Refusals,
+    Rule,
+)
 from bp_faust.web_api import operation
 
 #: Over how many days averages are shown.
@@ -173,6 +186,8 @@ class PatientDetail(View):
                 state.findings,
                 _standing(partition, patient_id, state),
                 state.settings,
+                _judged_by(_rules(partition, state), state.latest.time if state.latest is not None else time.time()),
+                {rule: Rule(*_judges.finding(rule)) for rule in state.findings},
                 [average(taken, number, _ZONE) for number in _AVERAGES],
                 days(taken, _ZONE),
                 [_reading(identity, entry) for identity, entry in found[:_READINGS_SHOWN]],
@@ -232,7 +247,24 @@ def _standing(partition: int, patient_id: str, state: PatientState) -> list[Aler
     alerts = standing_alerts(state)
     if not alerts:
         return []
+    rules = _rules(partition, state)
+    return [describe_alert(patient_id, state, alert, rules, _judges) for alert in alerts]
+
+
+def _rules(partition: int, state: PatientState) -> Rules:
     settings = state.settings
     cohort = cohort_of(partition, settings.cohort) if settings is not None and settings.cohort is not None else None
-    rules = _judges.rules(settings, cohort)
-    return [describe_alert(patient_id, state, alert, rules, _judges) for alert in alerts]
+    return _judges.rules(settings, cohort)
+
+
+def _judged_by(rules: Rules, when: float) -> JudgedBy:
+    policy, circumstances = rules.judge.policy, rules.circumstances(when)
+    return JudgedBy(
+        policy.id,
+        policy.title,
+        policy.citation,
+        rules.settings,
+        circumstances.age,
+        bands(rules.judge, "systolic", circumstances),
+        bands(rules.judge, "diastolic", circumstances),
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from bp_faust.clinical.averages import Average, Day
-from bp_faust.models import AlertEvent, PatientSettings
+from bp_faust.clinical.bands import Band
+from bp_faust.models import AlertEvent, PatientSettings, Rejection
 
 
 class Error(Struct):
@@ -63,6 +64,30 @@ class KeptReading(Struct):
     flags: tuple[str, ...]
 
 
+class Rule(Struct):
+    """Say what a rule is called, of which policy it is, and where it comes from."""
+
+    title: str
+    policy: str
+    citation: str
+
+
+class JudgedBy(Struct):
+    """Say how a patient's readings are judged at the time of the latest one."""
+
+    #: The policy's id, what it is called, and where it comes from.
+    policy: str
+    title: str
+    citation: str
+    #: What is set for the patient, for the cohort, and for all, together.
+    settings: PatientSettings
+    #: In completed years; null where no birth date is set, when bands are those of an adult.
+    age: int | None
+    #: From the lowest to the highest pressure.
+    systolic: list[Band]
+    diastolic: list[Band]
+
+
 class Patient(PatientSummary):
     """Hold all that is shown of one patient."""
 
@@ -72,6 +97,10 @@ class Patient(PatientSummary):
     findings: dict[str, int]
     alerts: list[AlertEvent]
     settings: PatientSettings | None
+    #: How readings are judged now.
+    judged_by: JudgedBy
+    #: What is known of the rules of findings, by their names.
+    rules: dict[str, Rule]
     averages: list[Average | None]
     days: list[Day]
     latest_readings: list[KeptReading]
@@ -91,6 +120,94 @@ class Refusals(Struct):
 
     refusals: dict[str, int]
     workers_missing: list[str]
+
+
+class Meaning(Struct):
+    """Say what a reason code means, and what the sender should do."""
+
+    meaning: str
+    remedy: str
+
+
+class Reasons(Struct):
+    """Hold what each reason code means."""
+
+    reasons: dict[str, Meaning]
+
+
+class Replays(Struct):
+    """Hold when records were last sent again, in milliseconds since 1970, by topic/partition/offset."""
+
+    replays: dict[str, int]
+    workers_missing: list[str]
+
+
+class Place(Struct):
+    """Name the place of a record on the dead-letter topic."""
+
+    partition: int
+    offset: int
+
+
+class RefusedRecord(Struct):
+    """Hold where a refused record came from, when, and why it was refused."""
+
+    dead_letter: Place
+    #: Where it first came in.
+    topic: str
+    partition: int
+    offset: int
+    #: When that was, and when it was refused: ISO 8601.
+    received: str
+    refused: str
+    #: The first of them.
+    reasons: list[Rejection]
+    #: How many there are.
+    rejections: int
+    bytes: int
+    #: When it was last sent again since it was refused: ISO 8601.
+    replayed: str | None
+
+
+class RefusedRecords(Struct):
+    """Hold the latest refused records."""
+
+    records: list[RefusedRecord]
+    #: With what the ones before them are asked for; null where there are none.
+    before: str | None
+    workers_missing: list[str]
+
+
+class WholeRefusedRecord(RefusedRecord):
+    """Hold a refused record with what was sent; what is no text is in base64."""
+
+    key: str | dict[str, str] | None
+    headers: list[tuple[str, str | dict[str, str] | None]]
+    #: The value as text, unzipped; its beginning, where it is very long.
+    text: str
+    #: Whether it can be sent again in another wording.
+    mendable: bool
+    #: Why it would be refused by the settings in force now.
+    refused_now: list[Rejection]
+    workers_missing: list[str]
+
+
+class Replayed(Struct):
+    """Confirm that a record was sent again."""
+
+    #: Where it first came in, and its place on the dead-letter topic: topic/partition/offset.
+    at: str
+    dead_letter: str
+    mended: bool
+    bytes: int
+    #: Why it will be refused again by the settings in force.
+    refused_now: list[Rejection]
+
+
+class StillRefused(Error):
+    """Say why a mended record would be refused again; nothing was sent."""
+
+    refused_now: list[Rejection]
 
 
 class Liveness(Struct):

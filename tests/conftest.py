@@ -37,6 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSession]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long suites be run at their whole length, from another seed."""
     parser.addoption("--full", action="store_true", help="run the long form of tests/chaos")
+    parser.addoption("--screenshots", action="store_true", help="make the pictures of README anew")
     parser.addoption("--resume", action="store_true", help="leave out what the last run of tests/chaos has figures of")
     parser.addoption("--seed", type=int, default=2026, help="what chance in tests/chaos is drawn from")
 

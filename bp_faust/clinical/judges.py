@@ -38,17 +38,15 @@ class Rules(NamedTuple):
         judge = self.judge
         if self.of_pressures_alone(reading):
             return judge.judge(reading.systolic, reading.diastolic)
-        settings = self.settings
         time = reading.effective if reading.effective is not None else reading.received
-        born = settings.birth_date or reading.birth_date
-        return judge.judge(
-            reading.systolic,
-            reading.diastolic,
-            Circumstances(
-                age(born, time) if born is not None else None,
-                settings.setting or "office",
-                settings.pregnant or False,
-            ),
+        return judge.judge(reading.systolic, reading.diastolic, self.circumstances(time, reading.birth_date))
+
+    def circumstances(self, time: float, birth_date: str | None = None) -> Circumstances:
+        """Return what else decides on a reading of a time in seconds since 1970; what is set comes first."""
+        settings = self.settings
+        born = settings.birth_date or birth_date
+        return Circumstances(
+            age(born, time) if born is not None else None, settings.setting or "office", settings.pregnant or False
         )
 
 

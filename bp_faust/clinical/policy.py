@@ -236,8 +236,9 @@ class Judge:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         conditions = [condition for category in policy.categories for condition in category.when]
-        self._systolic = _cuts(condition.systolic for condition in conditions)
-        self._diastolic = _cuts(condition.diastolic for condition in conditions)
+        #: Between which pressures nothing changes.
+        self.systolic_cuts = _cuts(condition.systolic for condition in conditions)
+        self.diastolic_cuts = _cuts(condition.diastolic for condition in conditions)
         self._age = _cuts(condition.age for condition in conditions)
         #: From which age on there is only one rule, that of those whose age is not known; infinite where there is none.
         self.adult_age = max(self._age, default=0.0)
@@ -253,13 +254,13 @@ class Judge:
         if grid is None:
             grid = self._grids[context] = self._grid(circumstances)
         # The last row and column are for a pressure that is absent.
-        row = grid[-1 if systolic is None else bisect_right(self._systolic, systolic)]
-        return row[-1 if diastolic is None else bisect_right(self._diastolic, diastolic)]
+        row = grid[-1 if systolic is None else bisect_right(self.systolic_cuts, systolic)]
+        return row[-1 if diastolic is None else bisect_right(self.diastolic_cuts, diastolic)]
 
     def _grid(self, circumstances: Circumstances) -> list[list[Judgement]]:
         return [
-            [judge(self.policy, systolic, diastolic, circumstances) for diastolic in _samples(self._diastolic)]
-            for systolic in _samples(self._systolic)
+            [judge(self.policy, systolic, diastolic, circumstances) for diastolic in _samples(self.diastolic_cuts)]
+            for systolic in _samples(self.systolic_cuts)
         ]
 
 

@@ -32,6 +32,7 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 async def send_together(app: App, messages: Sequence[Message]) -> None:
@@ -40,7 +41,10 @@ async def send_together(app: App, messages: Sequence[Message]) -> None:
     Raises TransactionError where Kafka does not take them all, TopicError, BrokerUnavailableError.
     """
     producer = AIOKafkaProducer(
-        transactional_id=f"{app.conf.id}-together-{uuid4()}", acks="all", **client_settings(app)
+        transactional_id=f"{app.conf.id}-together-{uuid4()}",
+        acks="all",
+        max_request_size=app.conf.producer_max_request_size,
+        **client_settings(app),
     )
     topics = " and ".join(dict.fromkeys(message.topic for message in messages))
     try:
@@ -67,7 +71,13 @@ async def _send(app: App, producer: AIOKafkaProducer, messages: Sequence[Message
     await producer.begin_transaction()
     try:
         sends = [
-            await producer.send(message.topic, message.value, key=message.key, partition=message.partition)
+            await producer.send(
+                message.topic,
+                message.value,
+                key=message.key,
+                partition=message.partition,
+                headers=list(message.headers),
+            )
             for message in messages
         ]
         await asyncio.gather(*sends)

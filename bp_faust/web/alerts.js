@@ -112,7 +112,8 @@ function capital(word) {
   return word[0].toUpperCase() + word.slice(1);
 }
 
-function item(alert, refresh) {
+/** Returns what is shown of an alert; refresh is called once it was acknowledged, none where it cannot be here. */
+export function item(alert, refresh) {
   const {acknowledged_by: by, acknowledged_at: at, acknowledged_because: because} = alert;
   return element("li", {className: "card alert", dataset: {severity: alert.severity}},
     element("div", {className: "alert-head"},

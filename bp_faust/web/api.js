@@ -6,11 +6,12 @@ export class SignInNeeded extends Error {
   }
 }
 
-/** What the worker answers in place of what was asked: its sentence, and the HTTP status. */
+/** What the worker answers in place of what was asked: its sentence, the HTTP status, and all of its JSON. */
 export class Refusal extends Error {
-  constructor(status, sentence) {
-    super(sentence || `The worker answered with status ${status}.`);
+  constructor(status, answer) {
+    super((answer && answer.error) || `The worker answered with status ${status}.`);
     this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -31,6 +32,11 @@ export async function post(path, body, seconds = SECONDS) {
   return ask(path, {method: "POST", body: JSON.stringify(body), headers: {"Content-Type": "application/json"}}, seconds);
 }
 
+/** Posts a text as it is; returns and raises as post does. */
+export async function postText(path, text, seconds = SECONDS) {
+  return ask(path, {method: "POST", body: text, headers: {"Content-Type": "application/json"}}, seconds);
+}
+
 /** Returns a path of the worker, with each part escaped. */
 export function path(...parts) {
   return `/${parts.map(encodeURIComponent).join("/")}/`;
@@ -48,7 +54,7 @@ async function ask(where, options, seconds) {
     tellSignInNeeded();
     throw new SignInNeeded();
   }
-  if (!response.ok) throw new Refusal(response.status, answer && answer.error);
+  if (!response.ok) throw new Refusal(response.status, answer);
   return answer;
 }
 

@@ -20,6 +20,7 @@ import * as overview from "./overview.js";
 import * as patient from "./patient.js";
 import * as patients from "./patients.js";
 import * as refused from "./refused.js";
+import * as refusedRecord from "./refused_record.js";
 import * as system from "./system.js";
 
 // By the address's first part, and by how many parts follow.
@@ -27,7 +28,7 @@ const VIEWS = {
   overview: {0: overview},
   patients: {0: patients, 1: patient},
   alerts: {0: alerts},
-  refused: {0: refused, 2: refused},
+  refused: {0: refused, 2: refusedRecord},
   system: {0: system},
 };
 const RETRY = 2000;

@@ -19,7 +19,7 @@ export function stackedBars() {
   let plot = null, charts = null;
   const heading = element("h3", null, "Anomalies over time");
   const legend = element("ul", {className: "legend"});
-  const canvas = element("div", {className: "plot", role: "img"});
+  const canvas = element("div", {className: "plot", role: "img", ariaLabel: "Anomalies over time: not here yet"});
   const readout = element("p", {className: "quiet readout"});
   const asTable = element("details", null, element("summary", null, "As a table"));
   const made = element("div", null, heading, legend, canvas, readout, asTable);

@@ -34,6 +34,7 @@ BODIES = {
     ("put", "/patients/{patient_id}/settings/"): {"policy": "aha-2017", "thresholds": {"systolic_above": 130}},
     ("put", "/cohorts/{name}/settings/"): {"pregnant": True},
     ("post", "/patients/{patient_id}/alerts/{alert_id}/acknowledge/"): {"who": "Nurse Joy", "why": "On my way."},
+    ("post", "/refusals/records/{partition}/{offset}/mend/"): READING,
     ("post", "/fhir"): {"resourceType": "Bundle", "type": "batch", "entry": [{"resource": READING}]},
     ("post", "/fhir/Observation"): READING,
     ("put", "/fhir/Observation/{identity}"): READING,
@@ -109,7 +110,12 @@ async def test_answers_and_records_are_as_the_worker_describes_them(
     await produce(settings.kafka, settings.readings_topic, records)
     await wait_until_drained(settings)
     await eventually(lambda: bool(worker.get("/alerts/")["alerts"]))
-    places = {**PLACES, "alert_id": worker.get(f"/patients/{PATIENT}/")["alerts"][0]["alert_id"]}
+    refused = worker.get("/refusals/records/")["records"][0]["dead_letter"]
+    places = {
+        **PLACES,
+        "alert_id": worker.get(f"/patients/{PATIENT}/")["alerts"][0]["alert_id"],
+        **{name: str(number) for name, number in refused.items()},
+    }
     described = Described(worker.get("/openapi.json"))
     async with aiohttp.ClientSession(f"http://127.0.0.1:{worker.port}") as session:
         await ask_all(session, described, places)

@@ -12,6 +12,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from tests import oracle
+from tests.dead_letter_records import letters_in
 from tests.kafka_client import produce, read_all, reset_group
 from tests.pipeline import documents, table_counts, wait_until_drained
 from tests.worker_process import WorkerProcess, WorkerSettings
@@ -86,7 +87,7 @@ async def test_dead_letters_are_listed_shown_exported_and_replayed(
         # What is refused again is one refusal still, and its place the first one.
         assert worker.get("/refusals/")["refusals"] == {"unit-unknown": 30, "not-utf8": 1}
         assert settings.faust("dlq", "list", "--reason", "not-utf8").stdout.splitlines() == [line]
-    letters = await read_all(settings.kafka, settings.dead_letters_topic)
+    letters = letters_in(await read_all(settings.kafka, settings.dead_letters_topic))
     assert len(letters) == 33
 
     assert worker.stop() == 0

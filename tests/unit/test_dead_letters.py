@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from bp_faust.dead_letters import (
     MOST_REASONS,
     Origin,
+    is_replay_note,
     letter_headers,
     origin_of,
     read_letter,
+    read_replay_note,
     replay_headers,
+    replay_note,
+    source_origin,
 )
 from bp_faust.models import Rejection
 
@@ -44,6 +48,31 @@ def test_a_replayed_record_comes_from_where_it_first_came_in(
     assert origin_of(LATER, again) == ORIGIN
     refused_again = read_letter(LATER, None, b"", letter_headers(LATER, again, found))
     assert refused_again == letter
+
+
+def test_what_is_mended_says_so_and_keeps_its_place() -> None:
+    letter = read_letter(LATER, None, b"", letter_headers(ORIGIN, [("trace", b"1")], [Rejection("a", "b", "c")]))
+    mended = replay_headers(letter, mended=True)
+    assert mended == [*replay_headers(letter), ("bp_faust.mended", b"true")]
+    assert source_origin(LATER, mended) == ORIGIN
+    refused_again = read_letter(LATER, None, b"", letter_headers(LATER, mended, [Rejection("a", "b", "c")]))
+    assert refused_again == letter
+
+
+def test_no_record_can_say_that_it_came_from_another_topic() -> None:
+    elsewhere = replay_headers(read_letter(LATER, None, b"", letter_headers(ORIGIN, [], [Rejection("a", "b", "c")])))
+    here = LATER._replace(topic="other")
+    assert source_origin(here, elsewhere) == here
+    assert origin_of(here, letter_headers(here, elsewhere, [Rejection("a", "b", "c")])) == here
+
+
+@given(st.lists(st.builds(Origin, st.text(), st.integers(), st.integers(), st.just(0))), st.binary())
+def test_a_note_of_replays_is_no_letter_and_harmless_if_others_wrote_it(origins: list[Origin], other: bytes) -> None:
+    value, headers = replay_note(origins)
+    assert is_replay_note(headers)
+    assert read_replay_note(value) == [str(origin) for origin in origins]
+    assert not is_replay_note(letter_headers(ORIGIN, headers, [Rejection("a", "b", "c")]))
+    assert all(isinstance(origin, str) for origin in read_replay_note(other))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["bp_faust.topic", "bp_faust.offset", "bp_faust.rejections"]), st.binary())))

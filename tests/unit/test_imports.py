@@ -35,6 +35,7 @@ FAUST_SIDE = {
     "chart_views",
     "fhir_views",
     "change_views",
+    "refusal_views",
     "api_views",
     "commands",
     "sending_commands",
