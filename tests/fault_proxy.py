@@ -5,6 +5,7 @@ import io
 import socket
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -210,3 +211,28 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def _refuse(proxy: FaultProxy) -> None:
+    await proxy.refuse()
+
+
+async def _swallow(proxy: FaultProxy) -> None:
+    proxy.swallow()
+
+
+async def _overload(proxy: FaultProxy) -> None:
+    proxy.answer_with(429)
+
+
+async def _fail(proxy: FaultProxy) -> None:
+    proxy.answer_with(503)
+
+
+#: The ways in which all of Elasticsearch can be away.
+OUTAGES: dict[str, Callable[[FaultProxy], Awaitable[None]]] = {
+    "connection refused": _refuse,
+    "429": _overload,
+    "black hole": _swallow,
+    "503": _fail,
+}
