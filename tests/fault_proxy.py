@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import orjson
 from aiohttp import ClientSession, web
 
+from tests.worker_process import free_port
+
 #: Above any bulk request that a test sends; aiohttp's own limit of 1 MiB is below most.
 _LARGEST_BODY = 256 * 1024 * 1024
 _ERROR_TYPES = {
@@ -41,7 +43,7 @@ class FaultProxy:
 
     def __init__(self, target: str) -> None:
         self._target = target.rstrip("/")
-        self._port = _free_port()
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.sent: dict[str, Counter[str]] = defaultdict(Counter)
         #: By status, the ids of the documents that damage_items struck.
@@ -129,7 +131,7 @@ class FaultProxy:
         if self._swallowing:
             await asyncio.Event().wait()
         if self._status is not None:
-            return _refuse(self._status)
+            return _error(self._status)
         if self._largest is not None and len(body) > self._largest:
             return web.Response(status=413)
         if documents and self._item_faults:
@@ -201,16 +203,9 @@ def _item_error(status: int) -> dict[str, Any]:
     return {"status": status, "error": {"type": _ERROR_TYPES[status], "reason": "made up by the fault proxy"}}
 
 
-def _refuse(status: int) -> web.Response:
+def _error(status: int) -> web.Response:
     body = {"error": {"type": _ERROR_TYPES.get(status, "exception"), "reason": "made up by the fault proxy"}}
     return web.json_response(body, status=status)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _refuse(proxy: FaultProxy) -> None:
