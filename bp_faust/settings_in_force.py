@@ -13,7 +13,7 @@ from bp_faust.settings import FAUST_SETTINGS, Settings
 
 
 def settings_in_force(own: Settings, conf: Any) -> list[dict[str, str]]:
-    """Return name, value and origin of our settings, and of those of Faust's that README.md lists or that are set."""
+    """Return name, value and origin of our settings, and of Faust's that the reference lists or that are set."""
     # Ours are found whatever their case, as pydantic-settings does.
     given = {name.upper(): text for name, text in os.environ.items() if text}
     values = {f"BP_FAUST_{name}".upper(): getattr(own, name) for name in Settings.model_fields}

@@ -46,6 +46,12 @@ def _file(name: str) -> str:
     return f"```{path.suffix.removeprefix('.')}\n{path.read_text()}```\n"
 
 
+def diagram() -> str:
+    """Return the README's diagram of the way of a reading."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    return "```text\n" + readme.partition("```text\n")[2].partition("```")[0] + "```\n"
+
+
 def topic_table() -> str:
     """Return the topics as a Markdown table: name by default, direction, what it holds, key, how it is created."""
     directions = {"receive": "in", "send": "out"}
@@ -136,6 +142,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "topics": topic_table,
     "commands": command_sections,
     "views": view_table,
+    "diagram": diagram,
     "metrics": metric_table,
     "policies": policy_sections,
 }

@@ -19,7 +19,10 @@ PAGES = sorted(
 )
 
 #: What is no source.
-_NO_SOURCES = (".git", ".venv", ".cache", ".*_cache", "__pycache__", "build", "dist", "site", "*-data", "*.egg-info")
+_NO_SOURCES = (
+    *(".git", ".venv", ".cache", ".*_cache", ".hypothesis", "__pycache__"),
+    *("build", "dist", "site", "results", "*-data", "*.egg-info"),
+)
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
