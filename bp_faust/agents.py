@@ -17,6 +17,7 @@ from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import Reading, Refusal, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
+from bp_faust.refusal_log import refusal_log
 from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
 from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key
@@ -75,6 +76,7 @@ def intake(batch: Batch, effects: Effects) -> None:
             )
             for rejection in rejections:
                 metrics.REFUSALS.labels(rejection.reason).inc()
+            refusal_log.note(place_of(batch, record), {rejection.reason for rejection in rejections})
     topic = patient_readings.get_topic_name()
     for partition, found in by_partition.items():
         metrics.READINGS.inc(len(found))
@@ -105,7 +107,7 @@ def monitor(batch: Batch, effects: Effects) -> None:
     known.take(found)
     if told:
         known.hear(told)
-    known.add_to(effects)
+    known.add_to(effects, batch.since)
 
 
 @app.transactional_agent(patient_settings)
@@ -118,6 +120,7 @@ def apply_settings(batch: Batch, effects: Effects) -> None:
         except PatientSettingsError as exc:
             rejection = Rejection("settings-invalid", "", str(exc))
             headers = letter_headers(place_of(batch, record), record.headers, [rejection])
+            refusal_log.note(place_of(batch, record), ["settings-invalid"])
             partition = batch.partition % partitions
             effects.send(dead_letters.get_topic_name(), partition, record.value, key=record.key, headers=headers)
             continue

@@ -22,6 +22,7 @@ from bp_faust.engine.batches import Batch
 from bp_faust.fhir.output import communication, flag, notification_bundle
 from bp_faust.models import AlertEvent
 from bp_faust.pseudonyms import pseudonymise_alert
+from bp_faust.settings import told_in_form
 from bp_faust.topics import alerts, fhir_resources
 
 logger = get_logger(__name__)
@@ -63,7 +64,9 @@ if settings.notification_urls():
     _people = apprise.Apprise()
     for _url in settings.notification_urls():
         if not _people.add(_url):
-            raise SystemExit("Error: BP_FAUST_NOTIFY_URLS is set, but one of its URLs is none that Apprise knows.")
+            raise SystemExit(
+                told_in_form("BP_FAUST_NOTIFY_URLS is set, but one of its URLs is none that Apprise knows.")
+            )
 
     @app.batch_agent(alerts)
     async def notify(batch: Batch) -> None:
@@ -140,6 +143,7 @@ async def _deliver(resources: list[dict[str, object]], batch: Batch) -> None:
                 len(chosen),
                 batch,
                 _RETRY_SECONDS,
+                extra=batch.place,
             )
 
 

@@ -51,6 +51,7 @@ app: App = App(
         "client_max_size": settings.record_max_bytes,
         "middlewares": [web_guard(settings, _own_name)],
     },
+    log_form=settings.log_format,
     # Their texts were written for operators; others may hold what records hold.
     told_errors=(SearchError, UnknownVersionError),
     # What is too large, brokers say.

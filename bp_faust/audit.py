@@ -9,12 +9,15 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import msgspec
+from mode.utils.logging import get_logger
 from msgspec import Struct
 
 from bp_faust.app import app
 from bp_faust.engine.together import Message, send_together
 from bp_faust.topics import audit
 from bp_faust.web_access import ACCESS
+
+logger = get_logger(__name__)
 
 
 class Actor(Struct, omit_defaults=True):
@@ -74,11 +77,19 @@ def of_command(who: str | None = None) -> Actor:
 async def act(actor: Actor, action: Action, message: Message) -> None:
     """Send what an action takes, and its audit record; raise EngineError where Kafka does not take both."""
     await send_together(app, [audit_message(actor, action, "done"), message])
+    _tell(actor, action, "done")
 
 
 async def note(actor: Actor, action: Action, outcome: str) -> None:
     """Send an audit record alone, for what is too long for one transaction; raise EngineError as above."""
     await send_together(app, [audit_message(actor, action, outcome)])
+    _tell(actor, action, outcome)
+
+
+def _tell(actor: Actor, action: Action, outcome: str) -> None:
+    # On whom, and who by name, is for the audit topic alone.
+    fields = {"action": action.action, "outcome": outcome, "authenticated_by": actor.authenticated_by}
+    logger.info("Audited: %s, %s.", action.action, outcome, extra=fields)
 
 
 def audit_message(actor: Actor, action: Action, outcome: str) -> Message:

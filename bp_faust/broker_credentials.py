@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from faust import SASLCredentials, SSLCredentials
 from faust.types.auth import CredentialsT
 
-from bp_faust.settings import Settings
+from bp_faust.settings import Settings, told_in_form
 
 #: Faust's settings that hold addresses of brokers; its banner and its log show them whole.
 _ADDRESSES = ("BP_FAUST_BROKER_URL", "BP_FAUST_BROKER_CONSUMER_URL", "BP_FAUST_BROKER_PRODUCER_URL")
@@ -35,7 +35,7 @@ def read_broker_credentials(settings: Settings) -> CredentialsT | None:
     try:
         return broker_credentials(settings)
     except CredentialsError as exc:
-        raise SystemExit(f"Error: {exc}") from exc
+        raise SystemExit(told_in_form(str(exc))) from exc
 
 
 def broker_credentials(settings: Settings) -> CredentialsT | None:

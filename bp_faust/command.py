@@ -16,6 +16,7 @@ from faust.cli.base import AppCommand
 from bp_faust.engine.errors import EngineError
 from bp_faust.input_files import InputFileError
 from bp_faust.local.errors import LocalStackError
+from bp_faust.settings import told_in_form
 from bp_faust.terminal import Row, print_rows
 
 #: What a command's user can do something about: told in one line, without a stack trace.
@@ -57,10 +58,11 @@ def run_told(work: Callable[[], Any]) -> int:
         work()
         sys.stdout.flush()
     except _TOLD as exc:
-        print(f"Error: {exc}", file=sys.stderr)
+        print(told_in_form(str(exc)), file=sys.stderr)
         return 1
     except KafkaError as exc:
-        print(f"Error: Kafka did not do this ({_words(exc)}): see what became of it, and try again.", file=sys.stderr)
+        told = f"Kafka did not do this ({_words(exc)}): see what became of it, and try again."
+        print(told_in_form(told), file=sys.stderr)
         return 1
     except click.UsageError as exc:
         exc.show()

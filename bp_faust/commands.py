@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -13,6 +15,7 @@ from faust.cli.worker import worker as faust_worker
 
 from bp_faust.app import app, settings
 from bp_faust.command import Command, run_told
+from bp_faust.engine.log_lines import json_line
 from bp_faust.fhir.resources import InvalidResource, observation, validate
 from bp_faust.input_files import InputFileError
 from bp_faust.local.downloads import default_cache_dir
@@ -20,6 +23,7 @@ from bp_faust.local.foreground import ended_by_signals
 from bp_faust.local.purging import purge
 from bp_faust.local.stack import Stack
 from bp_faust.local.worker import Worker
+from bp_faust.settings import told_in_form
 from bp_faust.web_access import check_web_bind
 
 #: Of a server; 0 for any free one.
@@ -40,8 +44,17 @@ class worker(faust_worker):
         service = super().as_service(*args, **kwargs)
         wrong = check_web_bind(app.conf.web_bind or "", settings.web_token) if app.conf.web_enabled else None
         if wrong is not None:
-            raise SystemExit(f"Error: {wrong}")
+            raise SystemExit(told_in_form(wrong))
         return service
+
+    def on_worker_created(self, worker: Any) -> None:
+        """Say what starts: as a table, or as a line of the log where that is JSON."""
+        if app.log_form == "console":
+            super().on_worker_created(worker)
+            return
+        # The rows that are set in are of what is told elsewhere, by the same names.
+        told = {name: str(value).strip() for name, value in self._banner_data(worker) if name[:1].strip() and value}
+        print(json_line("info", "The worker starts.", version=version("bp_faust"), **told), file=sys.stderr)
 
 
 @app.command(

@@ -7,12 +7,14 @@ from collections.abc import Callable
 import msgspec
 from mode.utils.logging import get_logger
 
+from bp_faust import since_header
 from bp_faust.app import app, settings
 from bp_faust.dead_letters import first_place_of, letter_headers, place_of
 from bp_faust.engine.batches import Batch, Record
 from bp_faust.event_documents import alert_document, anomaly_document, refusal_document
 from bp_faust.models import AlertEvent, Anomaly, Refusal, Rejection
 from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
+from bp_faust.refusal_log import refusal_log
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink, document_id
@@ -107,11 +109,13 @@ if refusal_sink is not None:
                 batch.topic,
                 batch.partition,
                 refused.document.version - 1,
+                extra={"topic": batch.topic, "partition": batch.partition, "offset": refused.document.version - 1},
             )
 
 
 async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Document], reason: str) -> None:
     """Store a batch's documents; what is none, and what Elasticsearch refuses for good, becomes a dead letter."""
+    batch.came_in = since_header.read(record.headers for record in batch.records if record.headers)
     documents = []
     letters: list[tuple[Record, str, str]] = []
     by_version = {}
@@ -130,6 +134,7 @@ async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Docu
     # Refusals are counted by how far a partition got, so they must come in order.
     for record, code, detail in sorted(letters, key=lambda letter: letter[0].offset):
         headers = letter_headers(place_of(batch, record), record.headers, [Rejection(code, "", detail)])
+        refusal_log.note(place_of(batch, record), [code])
         sent.append(
             await dead_letters.send(key=record.key, value=record.value, headers=headers, partition=batch.partition)
         )

@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 import msgspec
 
-from bp_faust import metrics
+from bp_faust import metrics, since_header
 from bp_faust.clinical.averages import average, measured
 from bp_faust.clinical.following import (
     acknowledge,
@@ -242,8 +242,8 @@ class PatientBatch:
             metrics.ALERTS.labels(event.status).inc()
         self._alerts += [(event.patient_id.encode(), _encode(event), []) for event in events]
 
-    def add_to(self, effects: Effects) -> None:
-        """Add what changed to the batch's effects."""
+    def add_to(self, effects: Effects, since: float | None = None) -> None:
+        """Add what changed to the batch's effects; ``since`` is when its oldest reading came in, in Unix seconds."""
         for patient_id in self._changed:
             effects.changes[patient_key(patient_id)] = patient_states.encode(self._states[patient_id])
         effects.changes.update(self._changes)
@@ -251,7 +251,7 @@ class PatientBatch:
         for anomaly_type, count in self._types.items():
             metrics.FINDINGS.labels(anomaly_type).inc(count)
         if self._anomalies:
-            effects.send_all(anomalies.get_topic_name(), self._partition, self._anomalies)
+            effects.send_all(anomalies.get_topic_name(), self._partition, since_header.put(self._anomalies, since))
         if self._has_unsettled:
             effects.send(
                 patient_readings.get_topic_name(), self._partition, signal_codec.encode(Settle()), key=SIGNAL_KEY
@@ -259,7 +259,7 @@ class PatientBatch:
         if self._averages:
             effects.send_all(fhir_resources.get_topic_name(), self._partition, self._averages)
         if self._alerts:
-            effects.send_all(alerts.get_topic_name(), self._partition, self._alerts)
+            effects.send_all(alerts.get_topic_name(), self._partition, since_header.put(self._alerts, since))
 
     def _add_totals(self, effects: Effects) -> None:
         """Keep what the partition's patients make together, and who has alerts."""

@@ -14,6 +14,7 @@ from bp_faust.clinical.judges import Judges
 from bp_faust.clinical.policies import POLICIES, find_policy
 from bp_faust.clinical.policy import PolicyError
 from bp_faust.engine.batches import RECORDS_IN_A_BATCH
+from bp_faust.engine.log_lines import LogForm, error_line
 from bp_faust.fhir import ParseOptions
 from bp_faust.fhir.options import UnitPolicy, Validation
 from bp_faust.models import MeasurementSetting
@@ -85,6 +86,10 @@ class Settings(BaseSettings):
         "bp_faust", min_length=1, description="The consumer group, and the beginning of the names of our changelogs."
     )
     datadir: Path = Field(Path("bp_faust-data"), description="Where this worker keeps its tables; one for each worker.")
+    log_format: LogForm = Field(
+        "console",
+        description="How the log is written: `console` is for people, `json` one JSON object a line for programs.",
+    )
     broker_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT",
         description="How to talk to Kafka, in Kafka's words: `PLAINTEXT`; `SSL` is TLS; `SASL_SSL` is TLS and a user; "
@@ -272,9 +277,14 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as exc:
         wrong = (_wrong(str(error["loc"][0]), error["input"], _message(error)) for error in exc.errors())
-        raise SystemExit("\n".join(wrong)) from exc
+        raise SystemExit("\n".join(map(told_in_form, wrong))) from exc
     except SecretFileError as exc:
-        raise SystemExit(f"Error: {exc}") from exc
+        raise SystemExit(told_in_form(str(exc))) from exc
+
+
+def told_in_form(text: str) -> str:
+    """Return the line that tells why the program ends, in the form of the log; that may be before settings are read."""
+    return error_line(text, "json" if os.environ.get("BP_FAUST_LOG_FORMAT") == "json" else "console")
 
 
 def _check_faust_settings() -> None:
@@ -284,7 +294,9 @@ def _check_faust_settings() -> None:
         try:
             type(default)(value or default)
         except ValueError as exc:
-            raise SystemExit(f"Error: BP_FAUST_{name} is {value!r}, and must be a number like {default}.") from exc
+            raise SystemExit(
+                told_in_form(f"BP_FAUST_{name} is {value!r}, and must be a number like {default}.")
+            ) from exc
 
 
 def read_judges(settings: Settings) -> Judges:
@@ -292,7 +304,7 @@ def read_judges(settings: Settings) -> Judges:
     try:
         return settings.judges()
     except PolicyError as exc:
-        raise SystemExit(f"Error: {exc}") from exc
+        raise SystemExit(told_in_form(str(exc))) from exc
 
 
 def read_scenario(settings: Settings) -> Scenario:
@@ -300,7 +312,7 @@ def read_scenario(settings: Settings) -> Scenario:
     try:
         return find_scenario(settings.simulation_scenario)
     except ScenarioError as exc:
-        raise SystemExit(f"Error: {exc}") from exc
+        raise SystemExit(told_in_form(str(exc))) from exc
 
 
 def _message(error: Any) -> str:
@@ -311,7 +323,7 @@ def _message(error: Any) -> str:
 
 def _wrong(name: str, value: object, message: str) -> str:
     shown = "set" if is_secret(Settings.model_fields[name]) else repr(value)
-    return f"Error: BP_FAUST_{name.upper()} is {shown}, but: {message.removeprefix('Value error, ')}."
+    return f"BP_FAUST_{name.upper()} is {shown}, but: {message.removeprefix('Value error, ')}."
 
 
 def settings_table() -> str:

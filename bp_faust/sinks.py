@@ -8,6 +8,7 @@ from bp_faust.search.client import connect
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink
 from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, REFUSAL_PROPERTIES, Properties
+from bp_faust.settings import told_in_form
 from bp_faust.worker_metrics import WorkerCollector
 
 try:
@@ -19,7 +20,7 @@ try:
         ca_certs=str(settings.elasticsearch_ca_certs) if settings.elasticsearch_ca_certs else None,
     )
 except SearchError as exc:
-    raise SystemExit(f"Error: {exc}") from exc
+    raise SystemExit(told_in_form(str(exc))) from exc
 
 
 def _sink(index: str, properties: Properties) -> Sink:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bp_faust.app import app, settings
+from bp_faust.refusal_log import refusal_log
 from bp_faust.settings import read_scenario
 from bp_faust.signals import SIGNAL_KEY, Clock, signals
 from bp_faust.simulation import Simulation
@@ -28,6 +29,12 @@ async def clock() -> None:
     value = signals.encode(Clock(time.time()))
     for partition in range(app.conf.topic_partitions):
         await (await patient_readings.send(key=SIGNAL_KEY, value=value, partition=partition))
+
+
+@app.timer(1.0, name="refusal-log")
+async def tell_refusals() -> None:
+    """Tell in the log of what was refused."""
+    refusal_log.tell()
 
 
 if settings.simulation_interval:

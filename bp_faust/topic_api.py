@@ -44,6 +44,13 @@ class LetterHeaders(Struct, rename=lambda field: f"bp_faust.{field}"):
     detail: str
 
 
+class SinceHeaders(Struct, rename=lambda field: f"bp_faust.{field}"):
+    """Say when the oldest reading came in of those that were worked on together; on the first record that they made."""
+
+    #: The ingest topic's timestamp, in milliseconds since 1970, as text.
+    since: str | None = None
+
+
 class Channel(NamedTuple):
     """Hold what is to be known of a topic."""
 
@@ -106,8 +113,11 @@ CHANNELS = (
         "send",
         _PATIENTS_ID,
         (Anomaly,),
+        headers=SinceHeaders,
     ),
-    Channel(topics.alerts, "alerts", "What became of alerts.", "send", _PATIENTS_ID, (AlertEvent,)),
+    Channel(
+        topics.alerts, "alerts", "What became of alerts.", "send", _PATIENTS_ID, (AlertEvent,), headers=SinceHeaders
+    ),
     Channel(
         topics.fhir_resources,
         "fhirResources",

@@ -23,6 +23,7 @@ from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_
 from .data_directory import lock_data_directory
 from .disk import require_space
 from .errors import StateError, WatchdogError
+from .log_lines import LogForm, logging_config
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
 from .transactions import Transactions
@@ -58,9 +59,16 @@ class App(faust.App):
 
     consumer: BatchConsumer
 
-    def __init__(self, *args: Any, told_errors: tuple[type[BaseException], ...] = (), **kwargs: Any) -> None:
-        """Be as Faust's, but log the texts of the application's exceptions only where they are among told_errors."""
+    def __init__(
+        self,
+        *args: Any,
+        told_errors: tuple[type[BaseException], ...] = (),
+        log_form: LogForm = "console",
+        **kwargs: Any,
+    ) -> None:
+        """Be as Faust's, but log in one form, and texts of the application's exceptions only if among told_errors."""
         self.told_errors = told_errors
+        self.log_form = log_form
         #: The names of the agents that read each batched topic, by topic name.
         self.batched_topics: dict[str, set[str]] = {}
         self._transactional_topics: set[str] = set()
@@ -76,6 +84,7 @@ class App(faust.App):
         self.batch_listeners: list[BatchListener] = []
         self._watchdog_thread: WatchdogThread | None = None
         self._data_lock: FileLock | None = None
+        kwargs.setdefault("logging_config", logging_config(log_form))
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
         kwargs.setdefault("consumer_metadata_max_age_ms", _METADATA_MILLISECONDS)
         super().__init__(
@@ -259,9 +268,14 @@ class App(faust.App):
                         listener(agent, batch, time.perf_counter() - begun)
         except Exception as exc:
             if self._is_current(batch) and not self.should_stop:
-                await self.fail(exc)
+                await self.fail(exc, agent=agent, **batch.place)
             else:
-                logger.info("Left %r to whoever has the partition next: %s", batch, exc)
+                logger.info(
+                    "Left %r to whoever has the partition next: %s",
+                    batch,
+                    exc,
+                    extra={"agent": agent, **batch.place},
+                )
 
     @contextlib.contextmanager
     def _without_end(self, duty: str) -> Iterator[None]:
@@ -284,8 +298,10 @@ class App(faust.App):
 
     async def _beat(self, watchdog_thread: WatchdogThread) -> None:
         """Give signs of the event loop, miss a worker that does not become ready, and look at the disk."""
+        was_ready = False
         while not self.should_stop:
             self.watchdog.expect("event loop")
+            was_ready = self._tell_ready(was_ready)
             if self.has_started:
                 self.watchdog.forget("getting ready")
             else:
@@ -298,11 +314,24 @@ class App(faust.App):
                 await self.fail(exc)
             await self.sleep(_BEAT_SECONDS)
 
-    async def fail(self, reason: BaseException) -> None:
-        """Stop the worker with a non-zero exit status; what is not committed will be read again."""
+    def _tell_ready(self, was_ready: bool) -> bool:
+        is_ready = self.is_ready
+        if is_ready and not was_ready:
+            logger.info("Ready: at work on what is assigned.", extra={"assigned": self.assigned})
+        elif was_ready and not is_ready:
+            why = [*self.hindrances.values(), *(f"no sign of {duty}" for duty in self.overdue)]
+            logger.warning("Not ready: %s.", "; ".join(why) or "partitions are handed out, or tables read up to date")
+        return is_ready
+
+    async def fail(self, reason: BaseException, **at: str | int) -> None:
+        """Stop the worker with a non-zero exit status; what is not committed will be read again.
+
+        ``at`` are fields that tell in the log where it failed.
+        """
         if self.failure is None:
             self._note_failure(reason)
-            logger.critical("The worker stops: %s: %s", type(reason).__name__, reason)
+            kind = type(reason).__name__
+            logger.critical("The worker stops: %s: %s", kind, reason, extra={"failure": kind, **at})
             await self.crash(reason)
 
     async def refuse(self, reason: Exception) -> None:
@@ -366,3 +395,4 @@ class App(faust.App):
         await self.transactions.close()
         if self._data_lock is not None:
             self._data_lock.release()
+        logger.info("The worker has stopped.")

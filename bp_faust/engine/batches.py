@@ -28,7 +28,7 @@ class Record(Protocol):
 class Batch:
     """Hold consecutive records of one partition, as they were fetched."""
 
-    __slots__ = ("finished", "generation", "partition", "parts", "records", "since", "size", "topic", "tp")
+    __slots__ = ("came_in", "finished", "generation", "partition", "parts", "records", "since", "size", "topic", "tp")
 
     def __init__(self, tp: TP, records: Sequence[Record], generation: int, parts: Sequence[Batch] = ()) -> None:
         self.tp = tp
@@ -48,6 +48,8 @@ class Batch:
         self.parts = parts
         #: Since when what is in it has been under way, in Unix seconds: where its agent knows of an earlier topic's.
         self.since: float | None = None
+        #: Since when what it was made of has been under way from the very first topic, in Unix seconds, if known.
+        self.came_in: float | None = None
 
     @property
     def oldest(self) -> float:
@@ -55,6 +57,17 @@ class Batch:
         if self.since is not None:
             return self.since
         return min([record.timestamp for record in self.records]) / 1000
+
+    @property
+    def place(self) -> dict[str, str | int]:
+        """Return the fields by which a log line says where it begins, and how many records it has."""
+        first = self.records[0]
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": first.offset,
+            "records": len(self.records),
+        }
 
     @property
     def next_offset(self) -> int:

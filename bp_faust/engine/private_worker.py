@@ -25,6 +25,9 @@ class PrivateWorker(Worker):
         super().__init__(app, *args, **kwargs)
         level = level_number(self.loglevel) or logging.WARNING
         keep_data_out_of_log(app.told_errors, debugging=level <= logging.DEBUG)
+        if app.log_form == "json":
+            # Faust would show on standard output that it lives.
+            self.quiet, self.spinner = True, None
 
     def _on_sigusr1(self) -> None:
         """Tell where every thread and task is; Faust would tell all their variables, too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,7 @@ class ChangelogRecovery(Recovery):
                     self._table(known).name,
                     tp.topic,
                     tp.partition,
+                    extra={"topic": tp.topic, "partition": tp.partition, "table": self._table(known).name},
                 )
                 self._table(known).store.discard(tp.partition)
             reader.seek(tp, max(self._position(known), starts[tp]))
@@ -115,8 +117,11 @@ class ChangelogRecovery(Recovery):
 
     async def _read(self, reader: AIOKafkaConsumer, behind: set[TP], ends: dict[TP, int]) -> None:
         """Read changelog partitions up to their ends into the local data."""
+        begun = time.monotonic()
+        partitions = sorted(f"{tp.topic}/{tp.partition}" for tp in behind)
+        fields = {"partitions": partitions, "entries": self._entries_at_start}
         if behind:
-            self.log.info("Reading %s changelog partition(s) up to date", len(behind))
+            self.log.info("Recovery begins: reads %s changelog partition(s) up to date.", len(behind), extra=fields)
         stalled_at = asyncio.get_running_loop().time() + STALLED_SECONDS
         while behind:
             if await self._read_some(reader):
@@ -132,6 +137,9 @@ class ChangelogRecovery(Recovery):
                     f"Nothing could be read from {names} for {STALLED_SECONDS:.0f} s, although it has more: check that "
                     f"the brokers which lead these partitions are up."
                 )
+        if partitions:
+            seconds = round(time.monotonic() - begun, 3)
+            self.log.info("Recovery is done, in %.1f s.", seconds, extra={**fields, "seconds": seconds})
 
     async def _read_some(self, reader: AIOKafkaConsumer) -> bool:
         """Write what was fetched, one batch a partition; tell whether there was anything."""

@@ -306,6 +306,19 @@ class BatchConsumer(driver.Consumer):
         self._forget_in_flight([partition])
         await super().seek(partition, offset)
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Tell which partitions are this worker's from now on."""
+        ours = self._batched(assigned)
+        logger.info("Assigned: %d partitions.", sum(map(len, ours.values())), extra={"assigned": ours})
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def _batched(self, tps: Iterable[TP]) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for tp in sorted(tps):
+            if tp.topic in self.app.batched_topics:
+                found.setdefault(tp.topic, []).append(tp.partition)
+        return found
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget what is in flight of revoked partitions: their next owner fetches it again."""
         self._forget_in_flight(revoked)

@@ -139,9 +139,9 @@ class WatchdogThread(threading.Thread):
                 self._watchdog.excuse(now - looked)
             overdue = self._watchdog.overdue()
             for duty in sorted(overdue - told):
-                logger.warning("Not ready: no sign of %s.", duty)
+                logger.warning("Not ready: no sign of %s.", duty, extra={"duty": duty})
             for duty in sorted(told - overdue):
-                logger.info("No longer without a sign of %s.", duty)
+                logger.info("No longer without a sign of %s.", duty, extra={"duty": duty})
             told = overdue
             if overdue and now - asked >= _ASK_SECONDS:
                 # Nobody can do anything without Kafka; when it is back, all the time that there is begins again.
@@ -155,7 +155,11 @@ class WatchdogThread(threading.Thread):
 
     def _end(self, gone: set[str]) -> None:
         silent = ", ".join(sorted(gone))
-        logger.critical("The worker ends, as there is no sign of %s. What is not committed will be read again.", silent)
+        logger.critical(
+            "The worker ends, as there is no sign of %s. What is not committed will be read again.",
+            silent,
+            extra={"duty": silent},
+        )
         # Not sys.stderr, in whose place Faust has put its log.
         faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
         os._exit(EXIT_STATUS)

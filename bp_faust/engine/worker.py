@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from mode.utils.futures import maybe_cancel
 
 from .errors import EngineError
+from .log_lines import error_line
 from .private_worker import PrivateWorker
 from .watchdog import EXIT_STATUS
 
@@ -65,7 +66,7 @@ class BatchWorker(PrivateWorker):
         maybe_cancel(self._starting_fut)
 
     def _note_refusal(self, reason: Exception) -> None:
-        self._refusal = f"Error: {reason}"
+        self._refusal = error_line(str(reason), cast("App", self.app).log_form)
         end_process_after(_REFUSED_SECONDS, EXIT_STATUS, self._refusal)
 
     def execute_from_commandline(self) -> NoReturn:

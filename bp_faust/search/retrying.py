@@ -33,6 +33,11 @@ def log_retry(sentence: str) -> None:
     _logger.warning(sentence)
 
 
+def note_retry(sentence: str) -> None:
+    """Log a retry for who looks closely: many requests fail for one reason."""
+    _logger.debug(sentence)
+
+
 def address(client: AsyncElasticsearch) -> str:
     """Name the address that a client talks to; it never holds credentials."""
     return ", ".join(node.base_url for node in client.transport.node_pool.all())

@@ -67,14 +67,16 @@ class Sink:
         #: The writes that wait for Elasticsearch to let us write again.
         self._denied: set[object] = set()
         self._said = float("-inf")
-        self.writer = BulkWriter(client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS))
+        self.writer = BulkWriter(
+            client, on_request=lambda requests: still_at_work(requests * _REQUEST_SECONDS), index=index
+        )
         self._ready = asyncio.Event()
         self._opening = False
 
     @property
     def is_reachable(self) -> bool:
         """Tell whether the index is there and Elasticsearch answered the last request, if there was any."""
-        return self._ready.is_set() and self.writer.is_answered is not False
+        return self._ready.is_set() and self.writer.availability.answers is not False
 
     @property
     def is_denied(self) -> bool:
@@ -93,6 +95,7 @@ class Sink:
                     log_retry(str(error))
                 else:
                     self._ready.set()
+                    _logger.info("The index %s is ready.", self.index, extra={"index": self.index})
         finally:
             self._opening = False
 
@@ -130,7 +133,10 @@ class Sink:
         if not self._denied or time.monotonic() >= self._said + _SAY_SECONDS:
             self._said = time.monotonic()
             _logger.critical(
-                "Nothing is stored in the index %s; it is kept, and counting goes on: %s", self.index, error
+                "Nothing is stored in the index %s; it is kept, and counting goes on: %s",
+                self.index,
+                error,
+                extra={"index": self.index},
             )
         self._denied.add(token)
         self._on_denied(str(error))
@@ -139,7 +145,9 @@ class Sink:
         if token in self._denied:
             self._denied.remove(token)
             if not self._denied:
-                _logger.info("No write to the index %s waits for rights any more.", self.index)
+                _logger.info(
+                    "No write to the index %s waits for rights any more.", self.index, extra={"index": self.index}
+                )
                 self._on_denied(None)
 
 

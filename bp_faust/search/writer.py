@@ -9,9 +9,10 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from bp_faust.search.answers import DENIED, Verdict, error_type, is_later, judge, refusal
+from bp_faust.search.availability import Availability
 from bp_faust.search.documents import Document, Entry, Refused, newest, requests
 from bp_faust.search.errors import SearchDeniedError, SearchError
-from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, log_retry, retrying, run_until
+from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, note_retry, retrying, run_until
 
 #: Whole-request answers that a single bad or large document can provoke: 400 for one that Elasticsearch's validation
 #: of the request stumbles over, such as an id above 512 bytes, 413 for a body above http.max_content_length.
@@ -50,15 +51,16 @@ class BulkWriter:
         in_flight: int = 2,
         wait_first: float = 0.1,
         wait_longest: float = 5.0,
-        on_retry: OnRetry = log_retry,
+        on_retry: OnRetry = note_retry,
         on_request: Callable[[int], None] = lambda requests: None,
+        index: str | None = None,
     ) -> None:
         """Send requests of up to max_documents and max_bytes through client, in_flight of them at a time.
 
         Between tries it waits wait_first seconds, then twice as long each time up to wait_longest, plus jitter.
         on_retry is told each time, in one sentence that holds no document content. on_request is told before each
         request how long it may take until it is answered: as long as so many requests, one after the other, as it may
-        have to wait for others. Setting stopping ends all writing.
+        have to wait for others. Setting stopping ends all writing. The log names the index, where there is only one.
         """
         self.stopping = stopping or asyncio.Event()
         self.documents = 0
@@ -66,10 +68,9 @@ class BulkWriter:
         self.requests = 0
         self.retries = 0
         self.seconds = 0.0
-        #: Whether the last request was answered by an Elasticsearch that is up; None before the first one.
-        self.is_answered: bool | None = None
         self._client = client
         self._address = address(client)
+        self.availability = Availability(self._address, index=index)
         self._max_documents = max_documents
         self._max_bytes = max_bytes
         self._in_flight = in_flight
@@ -148,12 +149,15 @@ class BulkWriter:
                     "POST", "/_bulk", params=_FILTER, headers=_HEADERS, body=body
                 )
         except TransportError as error:
-            self.is_answered = False
+            self.availability.down(describe(error))
             raise TryAgain(describe(error)) from error
         except ApiError as error:
-            self.is_answered = not is_later(error.status_code)
+            if is_later(error.status_code):
+                self.availability.down(describe(error))
+            else:
+                self.availability.up()
             raise self._failure(error) from error
-        self.is_answered = True
+        self.availability.up()
         items = answer.body.get("items", ())
         if len(items) != len(entries):
             raise TryAgain(f"answered for {len(items)} of {len(entries)} documents")

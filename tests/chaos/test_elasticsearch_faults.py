@@ -107,7 +107,7 @@ async def _live_through(settings: WorkerSettings, outage: str, seconds: float, s
             first = time.monotonic()
             drained = await until_stored(settings, lambda: readings.anomalies)
         await check_all_is_there(worker, readings)
-        assert "CRITICAL" not in worker.log.read_text()
+        assert "[critical" not in worker.log.read_text()
         return Outcome(outage, watch.longest_gap, watch.always_ready, backlog, first - healed, drained - healed)
 
 

@@ -126,7 +126,7 @@ async def _check(worker: WorkerProcess, records: Input, places: list[tuple[int, 
     """Compare what became of the records with what must have; return how many were to be put aside."""
     settings = worker.settings
     assert worker.process.poll() is None, worker.log_tail()
-    assert "CRITICAL" not in worker.log.read_text()
+    assert "[critical" not in worker.log.read_text()
     expected = {
         place: (record.reason, record.value)
         for place, record in zip(places, records, strict=True)

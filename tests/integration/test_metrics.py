@@ -69,6 +69,9 @@ async def test_what_a_worker_did_is_counted_and_timed(settings: WorkerSettings, 
         for name in ("bp_faust_batch_bytes", "bp_faust_stage_seconds", "bp_faust_latency_seconds"):
             assert value(found, f"{name}_count", stage=stage) == batches
     assert value(found, "bp_faust_batch_records_sum", stage="intake") == len(envelopes)
+    latest = {stage: value(found, "bp_faust_latency_seconds_sum", stage=stage) for stage in ("state", "end_to_end")}
+    assert value(found, "bp_faust_latency_seconds_count", stage="end_to_end") >= 1
+    assert latest["end_to_end"] > 0
     assert value(found, "bp_faust_elasticsearch_documents_total") >= len(stored)
     assert value(found, "bp_faust_elasticsearch_requests_total") >= 1
     assert value(found, "bp_faust_ready") == value(found, "bp_faust_sink_reachable") == 1
@@ -129,11 +132,14 @@ async def test_without_elasticsearch_a_worker_is_ready_and_says_that_it_is_away(
         away = lambda: not ready(worker)[1]["sink"]["reachable"]  # noqa: E731
         await asyncio.to_thread(wait_for, away, 60, "the worker to say that Elasticsearch is away")
         assert (await asyncio.to_thread(ready, worker))[0] == 200
+        behind = lambda: sum(lag(worker)[(settings.anomalies_topic, str(number))] for number in range(4))  # noqa: E731
+        await asyncio.to_thread(wait_for, behind, 30, "the lag of what Elasticsearch does not take")
         found = await asyncio.to_thread(exported, worker)
         assert value(found, "bp_faust_sink_reachable") == 0
         await proxy.heal()
         await wait_until_drained(settings)
         assert (await asyncio.to_thread(ready, worker))[1]["sink"]["reachable"]
+        await asyncio.to_thread(wait_for, lambda: not behind(), 30, "nobody to be behind")
         assert value(await asyncio.to_thread(exported, worker), "bp_faust_elasticsearch_retries_total") >= 1
 
 
