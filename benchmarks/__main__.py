@@ -21,7 +21,7 @@ from benchmarks import machine, measuring, report
 from benchmarks.dataset import Dataset
 from benchmarks.measuring import Bench
 from benchmarks.report import Answer
-from benchmarks.sections import backtest, growth, latency, rebuild, scaling, sink, throughput
+from benchmarks.sections import backtest, growth, latency, rebuild, scaling, sink, storage, throughput
 
 SECTIONS = {
     "throughput": throughput,
@@ -31,6 +31,7 @@ SECTIONS = {
     "rebuild": rebuild,
     "latency": latency,
     "backtest": backtest,
+    "storage": storage,
 }
 
 _SHORT = ("throughput", "sink", "latency", "backtest")

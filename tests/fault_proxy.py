@@ -5,11 +5,14 @@ import io
 import socket
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import orjson
 from aiohttp import ClientSession, web
+
+from tests.worker_process import free_port
 
 #: Above any bulk request that a test sends; aiohttp's own limit of 1 MiB is below most.
 _LARGEST_BODY = 256 * 1024 * 1024
@@ -40,7 +43,7 @@ class FaultProxy:
 
     def __init__(self, target: str) -> None:
         self._target = target.rstrip("/")
-        self._port = _free_port()
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.sent: dict[str, Counter[str]] = defaultdict(Counter)
         #: By status, the ids of the documents that damage_items struck.
@@ -128,7 +131,7 @@ class FaultProxy:
         if self._swallowing:
             await asyncio.Event().wait()
         if self._status is not None:
-            return _refuse(self._status)
+            return _error(self._status)
         if self._largest is not None and len(body) > self._largest:
             return web.Response(status=413)
         if documents and self._item_faults:
@@ -200,13 +203,31 @@ def _item_error(status: int) -> dict[str, Any]:
     return {"status": status, "error": {"type": _ERROR_TYPES[status], "reason": "made up by the fault proxy"}}
 
 
-def _refuse(status: int) -> web.Response:
+def _error(status: int) -> web.Response:
     body = {"error": {"type": _ERROR_TYPES.get(status, "exception"), "reason": "made up by the fault proxy"}}
     return web.json_response(body, status=status)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+async def _refuse(proxy: FaultProxy) -> None:
+    await proxy.refuse()
+
+
+async def _swallow(proxy: FaultProxy) -> None:
+    proxy.swallow()
+
+
+async def _overload(proxy: FaultProxy) -> None:
+    proxy.answer_with(429)
+
+
+async def _fail(proxy: FaultProxy) -> None:
+    proxy.answer_with(503)
+
+
+#: The ways in which all of Elasticsearch can be away.
+OUTAGES: dict[str, Callable[[FaultProxy], Awaitable[None]]] = {
+    "connection refused": _refuse,
+    "429": _overload,
+    "black hole": _swallow,
+    "503": _fail,
+}

@@ -152,6 +152,8 @@ class WorkerProcess:
     """Hold one worker process."""
 
     log_level = "info"
+    #: Options of the command itself, beside the log level.
+    worker_options: Sequence[str] = ()
 
     def __init__(
         self, settings: WorkerSettings, name: str, environment: dict[str, str], options: Sequence[str] = ()
@@ -175,7 +177,7 @@ class WorkerProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*FAUST, *self._options, "worker", "-l", self.log_level],
+                [*FAUST, *self._options, "worker", "-l", self.log_level, *self.worker_options],
                 env=self.settings.environment(**environment),
                 cwd=self.settings.directory,
                 stdout=log,

@@ -17,6 +17,8 @@ from benchmarks.measuring import FINISH_SECONDS, Bench, Measurement, warm_up_for
 from benchmarks.processes import MeasuredProcess
 from benchmarks.report import Answer, median, spread
 from benchmarks.sections.throughput import PATIENTS
+from bp_faust.event_documents import anomaly_document
+from bp_faust.models import Anomaly
 from bp_faust.search.sink import document_id
 from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 
@@ -141,13 +143,16 @@ def _write_documents(dataset: Dataset, path: Path) -> None:
         for reading in dataset.readings():
             if reading.anomaly_type is None:
                 continue
+            anomaly = Anomaly(
+                reading.patient,
+                reading.observation,
+                float(reading.systolic),
+                float(reading.diastolic),
+                reading.anomaly_type,
+                reading.time,
+            )
             document = {
                 "_id": document_id(reading.patient, reading.observation),
-                "patient_id": reading.patient,
-                "observation_id": reading.observation,
-                "systolic_pressure": float(reading.systolic),
-                "diastolic_pressure": float(reading.diastolic),
-                "anomaly_type": reading.anomaly_type,
-                "timestamp": reading.time,
+                **orjson.loads(anomaly_document(anomaly)),
             }
             file.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))

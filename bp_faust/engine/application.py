@@ -18,6 +18,7 @@ from filelock import FileLock
 from mode.utils.logging import get_logger
 from mode.utils.times import Seconds, want_seconds
 
+from .assignment import share_evenly
 from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
 from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_broker
 from .data_directory import lock_data_directory
@@ -84,6 +85,7 @@ class App(faust.App):
         self.batch_listeners: list[BatchListener] = []
         self._watchdog_thread: WatchdogThread | None = None
         self._data_lock: FileLock | None = None
+        share_evenly()
         kwargs.setdefault("logging_config", logging_config(log_form))
         kwargs.setdefault("broker_max_poll_records", RECORDS_IN_A_BATCH)
         kwargs.setdefault("consumer_metadata_max_age_ms", _METADATA_MILLISECONDS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from tests.chaos.behind_proxy import PATIENCE_SECONDS, behind, check_all_is_ther
 from tests.chaos.figures import Figures
 from tests.chaos.steady_readings import SteadyReadings
 from tests.chaos.watching import Watch
-from tests.fault_proxy import FaultProxy
+from tests.fault_proxy import OUTAGES, FaultProxy
 from tests.kafka_client import produce, read_all
 from tests.pipeline import documents, eventually, table_counts, wait_until_drained
 from tests.worker_process import WorkerSettings
@@ -30,30 +29,6 @@ READINGS_PER_SECOND = 200
 #: How soon after it the backlog is to be worked through, and how long counting may pause meanwhile, in seconds.
 DRAINED_SECONDS = 60.0
 PAUSE_SECONDS = 5.0
-
-
-async def _refuse(proxy: FaultProxy) -> None:
-    await proxy.refuse()
-
-
-async def _swallow(proxy: FaultProxy) -> None:
-    proxy.swallow()
-
-
-async def _overload(proxy: FaultProxy) -> None:
-    proxy.answer_with(429)
-
-
-async def _fail(proxy: FaultProxy) -> None:
-    proxy.answer_with(503)
-
-
-OUTAGES: dict[str, Callable[[FaultProxy], Awaitable[None]]] = {
-    "connection refused": _refuse,
-    "429": _overload,
-    "black hole": _swallow,
-    "503": _fail,
-}
 SHORT = ["connection refused", "429"]
 
 READINGS, READINGS_IN_FULL = 6_000, 60_000

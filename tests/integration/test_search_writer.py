@@ -13,7 +13,7 @@ from bp_faust.search.documents import Document, Refused
 from bp_faust.search.errors import SearchDeniedError, SearchError, WriterStopped
 from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 from bp_faust.search.writer import BulkWriter
-from tests.fault_proxy import FaultProxy
+from tests.fault_proxy import OUTAGES, FaultProxy
 
 #: Seconds after which a test that waits for something gives up.
 DEADLINE = 30
@@ -157,25 +157,6 @@ async def test_a_closed_index_is_waited_for(client: AsyncElasticsearch, index: s
     await client.indices.open(index=index)
     assert await asyncio.wait_for(writing, DEADLINE) == []
     assert "index_closed_exception" in told[0]
-
-
-async def _refuse(proxy: FaultProxy) -> None:
-    await proxy.refuse()
-
-
-async def _swallow(proxy: FaultProxy) -> None:
-    proxy.swallow()
-
-
-async def _overload(proxy: FaultProxy) -> None:
-    proxy.answer_with(429)
-
-
-async def _fail(proxy: FaultProxy) -> None:
-    proxy.answer_with(503)
-
-
-OUTAGES = {"refused connection": _refuse, "black hole": _swallow, "429": _overload, "503": _fail}
 
 
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES.keys())
