@@ -128,10 +128,10 @@ CHANNELS = (
         "send",
         _PATIENTS_ID,
         (Anomaly,),
-        headers=SinceHeaders,
+        headers=(SinceHeaders,),
     ),
     Channel(
-        topics.alerts, "alerts", "What became of alerts.", "send", _PATIENTS_ID, (AlertEvent,), headers=SinceHeaders
+        topics.alerts, "alerts", "What became of alerts.", "send", _PATIENTS_ID, (AlertEvent,), headers=(SinceHeaders,)
     ),
     Channel(
         topics.fhir_resources,
