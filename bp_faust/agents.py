@@ -21,6 +21,7 @@ from bp_faust.dead_letters import (
 )
 from bp_faust.engine.batches import Batch, Effects
 from bp_faust.engine.partitioner import partition_of
+from bp_faust.letter_reasons import SETTINGS_INVALID
 from bp_faust.models import Reading, Refusal, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
@@ -125,9 +126,9 @@ def apply_settings(batch: Batch, effects: Effects) -> None:
         try:
             signal = read_setting(record.key, record.value, record.timestamp / 1000)
         except PatientSettingsError as exc:
-            rejection = Rejection("settings-invalid", "", str(exc))
+            rejection = Rejection(SETTINGS_INVALID, "", str(exc))
             headers = letter_headers(place_of(batch, record), record.headers, [rejection])
-            refusal_log.note(place_of(batch, record), ["settings-invalid"])
+            refusal_log.note(place_of(batch, record), [SETTINGS_INVALID])
             partition = batch.partition % partitions
             effects.send(dead_letters.get_topic_name(), partition, record.value, key=record.key, headers=headers)
             continue

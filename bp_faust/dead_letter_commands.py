@@ -23,8 +23,8 @@ from bp_faust.dead_letter_topic import Filter, Found, read_letters, replay
 from bp_faust.described_letters import content, described, when
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir import parse
-from bp_faust.fhir.reasons import BY_CODE
 from bp_faust.input_files import InputFileError
+from bp_faust.letter_reasons import EXPLANATIONS, explain
 from bp_faust.models import Rejection
 from bp_faust.terminal import progress_bar
 from bp_faust.topics import dead_letters
@@ -43,8 +43,8 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
 
 def _known_reasons(context: click.Context, parameter: click.Parameter, codes: tuple[str, ...]) -> frozenset[str]:
     for code in codes:
-        if code not in BY_CODE:
-            close = get_close_matches(code, BY_CODE, n=1)
+        if explain(code) is None:
+            close = get_close_matches(code, EXPLANATIONS, n=1)
             raise click.BadParameter(
                 f"there is no reason code {code!r}; "
                 + (f"did you mean {close[0]}?" if close else "docs/reference/reason-codes.md lists those there are")
@@ -163,8 +163,8 @@ class dlq(Command):
         self.say(f"{letter.origin}, received {when(letter.origin.timestamp)}, refused {when(place.timestamp)}")
         for rejection in letter.rejections:
             self.say(f"  {rejection.reason} at {rejection.path}: {rejection.detail}")
-            if rejection.reason in BY_CODE:
-                self.say(f"    {BY_CODE[rejection.reason].remedy}")
+            if explained := explain(rejection.reason):
+                self.say(f"    {explained.remedy}")
         if letter.origin.topic == settings.readings_topic:
             outcomes = parse(letter.value or b"", settings.parse_options())
             if not any(isinstance(outcome, Rejection) for outcome in outcomes):

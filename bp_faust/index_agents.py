@@ -12,6 +12,7 @@ from bp_faust.app import app, settings
 from bp_faust.dead_letters import first_place_of, letter_headers, place_of
 from bp_faust.engine.batches import Batch, Record
 from bp_faust.event_documents import alert_document, anomaly_document, refusal_document
+from bp_faust.letter_reasons import NOT_AN_ALERT, NOT_AN_ANOMALY, refused_by_elasticsearch
 from bp_faust.models import AlertEvent, Anomaly, Refusal, Rejection
 from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
 from bp_faust.refusal_log import refusal_log
@@ -68,7 +69,7 @@ async def index(batch: Batch) -> None:
         source = anomaly_document(anomaly) if anomaly.anomaly_type is not None else None
         return Document(anomaly_sink.index, identity, version, source)
 
-    await _keep(batch, anomaly_sink, document, "not-an-anomaly")
+    await _keep(batch, anomaly_sink, document, NOT_AN_ANOMALY)
 
 
 @app.batch_agent(alerts)
@@ -81,7 +82,7 @@ async def index_alerts(batch: Batch) -> None:
             event = pseudonymise_alert(_PSEUDONYM_KEY, event)
         return Document(alert_sink.index, event.alert_id, version, alert_document(event))
 
-    await _keep(batch, alert_sink, document, "not-an-alert")
+    await _keep(batch, alert_sink, document, NOT_AN_ALERT)
 
 
 if refusal_sink is not None:
@@ -129,7 +130,7 @@ async def _keep(batch: Batch, sink: Sink, document: Callable[[Record, int], Docu
         else:
             by_version[version] = record
     for refused in await sink.write(documents):
-        letters.append((by_version[refused.document.version], f"elasticsearch-{refused.status}", refused.reason))
+        letters.append((by_version[refused.document.version], refused_by_elasticsearch(refused.status), refused.reason))
     sent = []
     # Refusals are counted by how far a partition got, so they must come in order.
     for record, code, detail in sorted(letters, key=lambda letter: letter[0].offset):

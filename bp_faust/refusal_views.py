@@ -18,8 +18,8 @@ from bp_faust.dead_letters import MOST_REASONS
 from bp_faust.described_letters import described, headers, text, when
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir.documents import unwrap
-from bp_faust.fhir.reasons import BY_CODE
 from bp_faust.fhir.refusals import RefusedError
+from bp_faust.letter_reasons import EXPLANATIONS, SETTINGS_INVALID
 from bp_faust.models import Rejection
 from bp_faust.patient_settings import PatientSettingsError, read_setting
 from bp_faust.peers import LOCAL, ask_peers
@@ -81,7 +81,7 @@ class RefusalReasons(View):
     @operation(Reasons)
     async def get(self, request: Request) -> Response:
         """Return by code what it means and what the sender should do."""
-        return self.json(Reasons({code: Meaning(reason.meaning, reason.remedy) for code, reason in BY_CODE.items()}))
+        return self.json(Reasons({code: Meaning(*explained) for code, explained in EXPLANATIONS.items()}))
 
 
 @app.page("/refusals/replays/", name="refusal-replays")
@@ -246,7 +246,7 @@ def _checked(found: Found, value: bytes | None) -> list[Rejection]:
         try:
             read_setting(found.letter.key, value, 0)
         except PatientSettingsError as exc:
-            refused = [Rejection("settings-invalid", "$", f"{exc}.")]
+            refused = [Rejection(SETTINGS_INVALID, "$", f"{exc}.")]
     return refused[:MOST_REASONS]
 
 

@@ -22,6 +22,7 @@ import bp_faust.metrics
 from bp_faust.app import app
 from bp_faust.clinical import policies
 from bp_faust.fhir import reason_table
+from bp_faust.letter_reasons import our_reason_table
 from bp_faust.settings import settings_table
 from bp_faust.topic_api import CHANNELS
 from bp_faust.web_api import operations
@@ -139,6 +140,7 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 GENERATORS: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "reasons": reason_table,
+    "our-reasons": our_reason_table,
     "topics": topic_table,
     "commands": command_sections,
     "views": view_table,
