@@ -29,6 +29,11 @@ from bp_faust.web_access import check_web_bind
 #: Of a server; 0 for any free one.
 _PORT = click.IntRange(0, 65535)
 
+_LOOK_ONLY = (
+    "\nOn it you can look. To acknowledge alerts and to mend refused records there, end this and start it with a token to "
+    "sign in with, of 16 characters or more: BP_FAUST_WEB_TOKEN=a-token-of-my-own"
+)
+
 
 class worker(faust_worker):
     """Run the pipeline, the page and the simulation, until Ctrl-C or SIGTERM.
@@ -193,12 +198,14 @@ class demo(ServersCommand):
                 "BP_FAUST_ELASTICSEARCH_URL": running.elasticsearch.url,
                 "BP_FAUST_DATADIR": str((folder / "worker").absolute()),
             }
-            worker = Worker(folder, app.conf.web_port, environment, settings.secret("web_token"))
+            token = settings.secret("web_token")
+            worker = Worker(folder, app.conf.web_port, environment, token)
             try:
                 worker.start()
                 self.say_result(
                     f"Kafka at {running.kafka.bootstrap}, Elasticsearch at {running.elasticsearch.url}\n"
-                    f"The page: {worker.url} (simulated patients appear on it; Ctrl-C ends everything)",
+                    f"The page: {worker.url} (simulated patients appear on it; Ctrl-C ends everything)"
+                    + ("" if token is not None else _LOOK_ONLY),
                     kafka=running.kafka.bootstrap,
                     elasticsearch=running.elasticsearch.url,
                     page=worker.url,
