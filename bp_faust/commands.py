@@ -30,8 +30,8 @@ from bp_faust.web_access import check_web_bind
 _PORT = click.IntRange(0, 65535)
 
 _LOOK_ONLY = (
-    "\nOn it you can look. To acknowledge alerts and to mend refused records there, end this and start it with a token to "
-    "sign in with, of 16 characters or more: BP_FAUST_WEB_TOKEN=a-token-of-my-own"
+    "\nOn it you can look. To acknowledge alerts and to mend refused records there, end this and start it with a token "
+    "to sign in with, of 16 characters or more: BP_FAUST_WEB_TOKEN=a-token-of-my-own"
 )
 
 
