@@ -7,7 +7,7 @@ from bp_faust.encoding import UnknownVersionError
 from bp_faust.engine.application import App
 from bp_faust.search.errors import SearchError
 from bp_faust.settings import FAUST_SETTINGS, read_settings
-from bp_faust.web_access import web_guard
+from bp_faust.views.access import web_guard
 
 settings = read_settings()
 
@@ -30,22 +30,22 @@ app: App = App(
             "index_agents",
             "alert_agents",
             "timers",
-            "views",
-            "status_views",
-            "page_views",
-            "installation_views",
-            "chart_views",
-            "change_views",
-            "refusal_views",
-            "fhir_views",
-            "api_views",
-            "commands",
-            "sending_commands",
-            "dead_letter_commands",
-            "patient_commands",
-            "backtest_commands",
-            "settings_commands",
-            "doctor_commands",
+            "views.patients",
+            "views.status",
+            "views.page",
+            "views.installation",
+            "views.charts",
+            "views.changes",
+            "views.refusals",
+            "views.fhir",
+            "views.api",
+            "commands.servers",
+            "commands.sending",
+            "commands.dead_letters",
+            "commands.patients",
+            "commands.backtest",
+            "commands.settings",
+            "commands.doctor",
         )
     ],
     web_application_options={

@@ -15,7 +15,7 @@ from msgspec import Struct
 from bp_faust.app import app
 from bp_faust.engine.together import Message, send_together
 from bp_faust.topics import audit
-from bp_faust.web_access import ACCESS
+from bp_faust.views.access import ACCESS
 
 logger = get_logger(__name__)
 

@@ -14,7 +14,7 @@ from bp_faust.audit import Action, Actor, Stamp
 from bp_faust.clinical.policy import Finding
 from bp_faust.models import AlertEvent, Anomaly, PatientSettings, Refusal
 from bp_faust.schemas import schemas_of
-from bp_faust.web_answers import FhirResource
+from bp_faust.views.answers import FhirResource
 
 _JSON = "application/json"
 

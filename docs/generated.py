@@ -25,7 +25,7 @@ from bp_faust.fhir import reason_table
 from bp_faust.letter_reasons import our_reason_table
 from bp_faust.settings import settings_table
 from bp_faust.topic_api import CHANNELS
-from bp_faust.web_api import operations
+from bp_faust.views.operations import operations
 
 _PLACE = re.compile(r"^<!-- generated: (\S+) -->$", flags=re.MULTILINE)
 _FILE = re.compile(r"^<!-- file: (\S+) -->$", flags=re.MULTILINE)

@@ -15,7 +15,7 @@ from yarl import URL
 from bp_faust.doctor.findings import Finding, sentence
 from bp_faust.secret_files import is_secret
 from bp_faust.settings import Settings
-from bp_faust.web_access import check_web_bind, is_loopback
+from bp_faust.views.access import check_web_bind, is_loopback
 
 _PREFIX = "BP_FAUST_"
 

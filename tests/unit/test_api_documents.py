@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 
 from bp_faust.app import app
 from bp_faust.topic_api import describe_topics
-from bp_faust.web_api import UndeclaredError, describe, operation
+from bp_faust.views.operations import UndeclaredError, describe, operation
 
 ASYNCAPI_SCHEMA = Path(__file__).parents[1] / "data" / "asyncapi" / "3.0.0-without-id.json.gz"
 

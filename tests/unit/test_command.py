@@ -15,10 +15,10 @@ from aiokafka.errors import KafkaTimeoutError
 from rich.console import Console
 from rich.text import Text
 
-from bp_faust.command import run_told
+from bp_faust.commands.command import run_told
+from bp_faust.commands.terminal import print_rows
 from bp_faust.engine.errors import TopicError
 from bp_faust.input_files import InputFileError
-from bp_faust.terminal import print_rows
 
 ROWS = [(Text("ok", "green"), "a rather long text"), (Text("wrong", "red"), "[another]")]
 
@@ -48,7 +48,9 @@ def test_wrong_usage_ctrl_c_and_success_have_their_statuses() -> None:
 
 
 def test_a_reader_that_goes_away_leaves_no_trace() -> None:
-    script = "from bp_faust.command import run_told; raise SystemExit(run_told(lambda: print('x\\n' * 1_000_000)))"
+    script = (
+        "from bp_faust.commands.command import run_told; raise SystemExit(run_told(lambda: print('x\\n' * 1_000_000)))"
+    )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -68,7 +70,7 @@ def test_rows_are_tabs_for_other_programs(capsys: pytest.CaptureFixture[str]) ->
 def test_rows_are_a_table_that_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.StringIO()
     terminal = Console(file=shown, force_terminal=True, color_system=None, width=24)
-    monkeypatch.setattr("bp_faust.terminal.Console", lambda **options: terminal)
+    monkeypatch.setattr("bp_faust.commands.terminal.Console", lambda **options: terminal)
     print_rows(("how", "what"), ROWS, whole=("how",))
     lines = re.sub(r"\x1b\[\d*m", "", shown.getvalue()).splitlines()
     assert max(map(len, lines)) == 24

@@ -11,7 +11,7 @@ import pytest
 from faust.cli.base import AppCommand, cli
 
 from bp_faust.app import app
-from bp_faust.command import Command
+from bp_faust.commands.command import Command
 
 for module in app.conf.autodiscover:
     importlib.import_module(module)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from bp_faust.live_overview import Broadcast, PeerAnswers
+from bp_faust.views.live_overview import Broadcast, PeerAnswers
 
 
 async def nothing() -> None:

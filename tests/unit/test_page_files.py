@@ -7,7 +7,7 @@ import fnmatch
 import re
 from pathlib import Path
 
-from bp_faust.page_files import read_page_files
+from bp_faust.views.page_files import read_page_files
 
 REPOSITORY = Path(__file__).parents[2]
 WEB = REPOSITORY / "bp_faust" / "web"

@@ -13,8 +13,8 @@ from aiohttp import test_utils, web
 from pydantic import SecretStr
 
 from bp_faust.settings import Settings
-from bp_faust.web_access import SECURITY_HEADERS, is_loopback, web_guard
-from bp_faust.web_sessions import COOKIE, Sessions
+from bp_faust.views.access import SECURITY_HEADERS, is_loopback, web_guard
+from bp_faust.views.sessions import COOKIE, Sessions
 
 WEB = Path(__file__).parents[2] / "bp_faust" / "web"
 TOKEN = "a-token-for-tests-only"

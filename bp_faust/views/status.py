@@ -7,8 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bp_faust.app import app
 from bp_faust.sinks import sinks
-from bp_faust.web_answers import Liveness, Readiness, SinkState
-from bp_faust.web_api import operation
+from bp_faust.views.answers import Liveness, Readiness, SinkState
+from bp_faust.views.operations import operation
 
 
 @app.page("/metrics", name="metrics")

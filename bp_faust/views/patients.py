@@ -20,7 +20,6 @@ from bp_faust.clinical.policy import SEVERITIES
 from bp_faust.clinical.state import timestamp
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Entry, PatientState
-from bp_faust.peers import LOCAL, ask_peers
 from bp_faust.pseudonyms import patient_pseudonym
 from bp_faust.settings import read_judges
 from bp_faust.tables import (
@@ -33,7 +32,7 @@ from bp_faust.tables import (
     patients_after,
     readings_of,
 )
-from bp_faust.web_answers import (
+from bp_faust.views.answers import (
     Alerts,
     JudgedBy,
     KeptReading,
@@ -44,7 +43,8 @@ from bp_faust.web_answers import (
     Refusals,
     Rule,
 )
-from bp_faust.web_api import operation
+from bp_faust.views.operations import operation
+from bp_faust.views.peers import LOCAL, ask_peers
 
 #: Over how many days averages are shown.
 _AVERAGES = (7, 28)

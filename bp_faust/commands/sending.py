@@ -18,12 +18,12 @@ from faust.cli import option
 from faust.cli.send import send as faust_send
 
 from bp_faust.app import app, settings
-from bp_faust.command import Command
+from bp_faust.commands.command import Command
+from bp_faust.commands.terminal import progress_bar
 from bp_faust.engine.broker import admin_client, client_settings, ensure_topics
 from bp_faust.input_files import InputFileError, read_resources
 from bp_faust.simulation import ScenarioError, Simulation
 from bp_faust.simulation.scenarios import find_scenario
-from bp_faust.terminal import progress_bar
 from bp_faust.topic_records import partitions_of
 from bp_faust.topics import readings
 

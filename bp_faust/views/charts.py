@@ -14,8 +14,8 @@ from bp_faust.app import app, settings
 from bp_faust.search.charts import RANGES, Charts, RangeName, chart_search, other_types_search, read_charts
 from bp_faust.search.retrying import address, describe
 from bp_faust.sinks import client
-from bp_faust.web_answers import Error
-from bp_faust.web_api import operation
+from bp_faust.views.answers import Error
+from bp_faust.views.operations import operation
 
 #: How long Elasticsearch may take to answer, and for how long its answer is given to all who ask, in seconds.
 _SEARCH_SECONDS = 8.0

@@ -14,7 +14,7 @@ from faust.cli import option
 from faust.cli.worker import worker as faust_worker
 
 from bp_faust.app import app, settings
-from bp_faust.command import Command, run_told
+from bp_faust.commands.command import Command, run_told
 from bp_faust.engine.log_lines import json_line
 from bp_faust.fhir.resources import InvalidResource, observation, validate
 from bp_faust.input_files import InputFileError
@@ -24,7 +24,7 @@ from bp_faust.local.purging import purge
 from bp_faust.local.stack import Stack
 from bp_faust.local.worker import Worker
 from bp_faust.settings import told_in_form
-from bp_faust.web_access import check_web_bind
+from bp_faust.views.access import check_web_bind
 
 #: Of a server; 0 for any free one.
 _PORT = click.IntRange(0, 65535)

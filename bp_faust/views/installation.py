@@ -23,11 +23,11 @@ from bp_faust.installation import (
     installation_of,
     system_of,
 )
-from bp_faust.live_overview import Broadcast, PeerAnswers
-from bp_faust.peers import LOCAL, ask_peer, ask_peers, peer_urls
 from bp_faust.settings_in_force import settings_in_force
-from bp_faust.web_access import SECURITY_HEADERS, is_over
-from bp_faust.web_api import operation
+from bp_faust.views.access import SECURITY_HEADERS, is_over
+from bp_faust.views.live_overview import Broadcast, PeerAnswers
+from bp_faust.views.operations import operation
+from bp_faust.views.peers import LOCAL, ask_peer, ask_peers, peer_urls
 from bp_faust.worker_state import address, wanted_partitions, worker_overview, worker_system
 
 #: How long a viewer may take to take an event, in seconds.

@@ -12,7 +12,7 @@ from faust.web import Request
 from yarl import URL
 
 from bp_faust.app import app
-from bp_faust.web_access import credentials
+from bp_faust.views.access import credentials
 
 #: How long other workers may take to answer, in seconds.
 _PEER_SECONDS = 3.0

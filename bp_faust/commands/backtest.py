@@ -24,11 +24,11 @@ from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.policies import POLICIES, find_policy
 from bp_faust.clinical.policy import Judgement, PolicyError
 from bp_faust.clinical.state import timestamp
-from bp_faust.command import Command
+from bp_faust.commands.command import Command
+from bp_faust.commands.terminal import progress_bar
 from bp_faust.fhir import ParseOptions, parse
 from bp_faust.input_files import InputFileError, read_resources
 from bp_faust.models import Reading, Rejection
-from bp_faust.terminal import progress_bar
 from bp_faust.topic_records import read_merged
 from bp_faust.topics import readings
 

@@ -11,11 +11,11 @@ from mode.utils.logging import get_logger
 from msgspec import Struct
 
 from bp_faust.app import app, settings
-from bp_faust.page_files import PageFile, read_page_files
-from bp_faust.web_access import ACCESS, same_secret
-from bp_faust.web_answers import SessionState
-from bp_faust.web_api import operation
-from bp_faust.web_sessions import COOKIE, DURATION, Sessions
+from bp_faust.views.access import ACCESS, same_secret
+from bp_faust.views.answers import SessionState
+from bp_faust.views.operations import operation
+from bp_faust.views.page_files import PageFile, read_page_files
+from bp_faust.views.sessions import COOKIE, DURATION, Sessions
 
 logger = get_logger(__name__)
 

@@ -21,8 +21,8 @@ from bp_faust.settings import read_judges
 from bp_faust.signals import SIGNAL_KEY, Acknowledge, signals
 from bp_faust.tables import patient_key, patient_states, patients
 from bp_faust.topics import patient_readings, patient_settings
-from bp_faust.web_answers import Acknowledged
-from bp_faust.web_api import operation
+from bp_faust.views.answers import Acknowledged
+from bp_faust.views.operations import operation
 
 _LONGEST_TEXT = 1000
 

@@ -8,7 +8,7 @@ from faust.web import Request, Response, View
 
 from bp_faust.app import app, settings
 from bp_faust.topic_api import describe_topics
-from bp_faust.web_api import describe, operation
+from bp_faust.views.operations import describe, operation
 
 
 @app.page("/openapi.json", name="openapi")

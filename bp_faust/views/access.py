@@ -14,7 +14,7 @@ from mode.utils.logging import get_logger
 from yarl import URL
 
 from bp_faust.fhir.interactions import failure
-from bp_faust.web_sessions import COOKIE, Sessions
+from bp_faust.views.sessions import COOKIE, Sessions
 
 if TYPE_CHECKING:
     from bp_faust.settings import Settings

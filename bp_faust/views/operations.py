@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 from faust.web import View
 
 from bp_faust.schemas import schemas_of
-from bp_faust.web_access import OPEN_ROUTES
-from bp_faust.web_answers import Error
-from bp_faust.web_sessions import COOKIE
+from bp_faust.views.access import OPEN_ROUTES
+from bp_faust.views.answers import Error
+from bp_faust.views.sessions import COOKIE
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -77,7 +77,7 @@ def operations(views: Mapping[str, View]) -> Iterator[tuple[str, str, Callable[.
             if declared is None:
                 raise UndeclaredError(
                     f"{type(view).__name__}.{name}, which answers {name.upper()} {path}, does not say what: put "
-                    f"@operation(…) of bp_faust.web_api above it, with a type of bp_faust.web_answers."
+                    f"@operation(…) of bp_faust.views.operations above it, with a type of bp_faust.views.answers."
                 )
             yield path, name, method, declared
 

@@ -16,7 +16,7 @@ from bp_faust import topics
 from bp_faust.alert_history import last_events
 from bp_faust.app import app, settings
 from bp_faust.audit import Action, act, of_command
-from bp_faust.command import Command
+from bp_faust.commands.command import Command
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.engine.together import Message
 from bp_faust.input_files import InputFileError

@@ -22,10 +22,9 @@ from bp_faust.fhir.refusals import RefusedError
 from bp_faust.letter_reasons import EXPLANATIONS, SETTINGS_INVALID
 from bp_faust.models import Rejection
 from bp_faust.patient_settings import PatientSettingsError, read_setting
-from bp_faust.peers import LOCAL, ask_peers
 from bp_faust.tables import local_replays
 from bp_faust.topics import alerts, anomalies, dead_letters, patient_settings, readings
-from bp_faust.web_answers import (
+from bp_faust.views.answers import (
     Meaning,
     Reasons,
     RefusedRecord,
@@ -35,7 +34,8 @@ from bp_faust.web_answers import (
     StillRefused,
     WholeRefusedRecord,
 )
-from bp_faust.web_api import operation
+from bp_faust.views.operations import operation
+from bp_faust.views.peers import LOCAL, ask_peers
 
 #: How many letters are listed where nothing is said, and at most.
 _LISTED, _MOST_LISTED = 50, 200

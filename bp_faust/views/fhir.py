@@ -26,8 +26,8 @@ from bp_faust.fhir.interactions import (
 from bp_faust.fhir.reasons import Reason
 from bp_faust.models import Rejection
 from bp_faust.topics import readings
-from bp_faust.web_answers import FhirResource
-from bp_faust.web_api import FHIR_JSON, operation
+from bp_faust.views.answers import FhirResource
+from bp_faust.views.operations import FHIR_JSON, operation
 
 #: How long Kafka may take to have a record, in seconds.
 _KAFKA_SECONDS = 10.0

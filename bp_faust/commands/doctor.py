@@ -10,7 +10,8 @@ from typing import Any
 from rich.text import Text
 
 from bp_faust.app import app, settings
-from bp_faust.command import Command
+from bp_faust.commands.command import Command
+from bp_faust.commands.terminal import waiting
 from bp_faust.doctor.elasticsearch import look_at_elasticsearch
 from bp_faust.doctor.findings import Finding, finding
 from bp_faust.doctor.kafka import look_at_kafka
@@ -18,7 +19,6 @@ from bp_faust.doctor.machine import look_at_data_directory
 from bp_faust.doctor.settings import look_at_policies, look_at_settings
 from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, REFUSAL_PROPERTIES
 from bp_faust.sinks import client
-from bp_faust.terminal import waiting
 
 _STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red", "skipped": "dim"}
 

@@ -1,0 +1,1 @@
+"""Add our commands to Faust's: each module those of one thing."""
