@@ -63,7 +63,7 @@ async def test_rights_that_are_taken_away_cost_no_document_and_stop_only_the_ind
         await check_all_is_there(worker, readings)
         log = worker.log.read_text()
         assert f'bp_faust_indexing_denied{{index="{settings.index}"}} 0.0' in worker.text("/metrics")
-    critical = [line for line in log.splitlines() if "CRITICAL" in line]
+    critical = [line for line in log.splitlines() if "[critical ]" in line]
     assert len(critical) >= len(denials)
     assert all("it is kept, and counting goes on" in line for line in critical)
 

@@ -176,7 +176,7 @@ def _fill(worker: WorkerProcess, disk: SmallDisk) -> Outcome:
     worker.start()
     status_at_start = _wait_for_end(worker)
     if not on_disk:
-        assert at_work.removeprefix(before).count(f"[CRITICAL] The worker stops: {SAID}") == 1
+        assert at_work.removeprefix(before).count(f"[critical ] The worker stops: {SAID}") == 1
         assert SAID.partition(": ")[2] in worker.log.read_text().removeprefix(at_work)
     return Outcome(noticed, ended, status, status_at_start)
 

@@ -264,11 +264,17 @@ def test_json_is_for_scripts(settings: WorkerSettings) -> None:
     }
 
 
+_HEED_CTRL_C = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 def test_ctrl_c_ends_a_command_without_a_trace(settings: WorkerSettings) -> None:
     log = settings.directory / "produce.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*FAUST, "produce", "--count", "100000"],
+            # Who runs the tests in the background may have Ctrl-C ignored.
+            [sys.executable, "-c", _HEED_CTRL_C, *FAUST, "produce", "--count", "100000"],
             env=settings.environment(),
             stdout=output,
             stderr=subprocess.STDOUT,

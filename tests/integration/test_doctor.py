@@ -42,6 +42,7 @@ CHECKS = [
     "clock",
     "index of anomalies",
     "index of alerts",
+    "index of refusals",
 ]
 
 Found = dict[str, tuple[str, str]]

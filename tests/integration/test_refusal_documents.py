@@ -82,12 +82,21 @@ async def test_refused_records_are_noted_once_by_place_and_reason_and_survive_ou
 async def test_a_note_that_elasticsearch_will_never_take_is_told_of_and_stops_nothing(
     settings: WorkerSettings, start_worker: StartWorker, elasticsearch_url: str
 ) -> None:
-    """Whoever may write to the ingest topic may claim that a record comes from a topic with a name of any length."""
+    """Whoever writes to the dead-letter topic may claim that a record came from a topic with a name of any length."""
     worker = await asyncio.to_thread(start_worker)
-    claimed = {"topic": b"CanaryDoe" * 100, "partition": b"0", "offset": b"7", "timestamp": b"1700000000000"}
+    claimed = {
+        "topic": b"CanaryDoe" * 100,
+        "partition": b"0",
+        "offset": b"7",
+        "timestamp": b"1700000000000",
+        "rejections": b"1",
+        "reason": b"not-json",
+        "path": b"",
+        "detail": b"",
+    }
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka) as producer:
         await producer.send_and_wait(
-            settings.readings_topic,
+            settings.dead_letters_topic,
             b"not json",
             headers=[(f"bp_faust.{name}", value) for name, value in claimed.items()],
             partition=0,
