@@ -104,7 +104,7 @@ async def test_three_workers_share_the_work_and_each_answers_for_all_of_them(
 async def test_more_partitions_take_another_installation_that_reads_all_again(
     settings: WorkerSettings, containers: list[Container], tmp_path: Path
 ) -> None:
-    """The steps of docs/scaling.md."""
+    """The steps of docs/how-to/scaling.md."""
     envelopes = oracle.random_envelopes(300, patients=30, seed=32)
     before = Container(settings, 1, free_port(), partitions=2)
     containers.append(before)
