@@ -9,6 +9,7 @@ from collections import deque
 from importlib.metadata import version
 from typing import Any
 
+from faust.types import TP
 from prometheus_client import Counter
 
 from bp_faust import metrics
@@ -86,15 +87,14 @@ def _counted(counter: Counter) -> float:
 
 def worker_system() -> WorkerSystem:
     """Return what this worker is made of."""
-    lag = app.lag
     return WorkerSystem(
         **_state(),
         version=version("bp_faust"),
         python=platform.python_version(),
         topic_partitions=[
-            TopicPartition(tp.topic, tp.partition, lag.get(tp))
-            for tp in sorted(app.assignor.assigned_actives())
-            if tp.topic in app.batched_topics
+            TopicPartition(topic, partition, app.lag.get(TP(topic, partition)))
+            for topic, partitions in app.assigned.items()
+            for partition in partitions
         ],
         tables=[
             TablePartition(table.name, partition, table.store.is_active(partition), table.store.position(partition))

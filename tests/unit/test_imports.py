@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bp_faust.app import app
+
 PACKAGE = Path(__file__).parents[2] / "bp_faust"
 PURE = [
     "fhir",
@@ -23,28 +25,7 @@ EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "roc
 CHANCE_AND_CLOCK = {"random", "secrets", "time"}
 CLOCK = {"now", "utcnow", "today"}
 CHANCE_IN_UUID = {"uuid.uuid1", "uuid.uuid4"}
-FAUST_SIDE = {
-    "agents",
-    "index_agents",
-    "alert_agents",
-    "timers",
-    "views.patients",
-    "views.status",
-    "views.page",
-    "views.installation",
-    "views.charts",
-    "views.changes",
-    "views.refusals",
-    "views.fhir",
-    "views.api",
-    "commands.servers",
-    "commands.sending",
-    "commands.dead_letters",
-    "commands.patients",
-    "commands.backtest",
-    "commands.settings",
-    "commands.doctor",
-}
+FAUST_SIDE = {module.removeprefix("bp_faust.") for module in app.conf.autodiscover}
 
 
 def modules(*names: str) -> list[Path]:
