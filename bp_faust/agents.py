@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bp_faust import fhir, metrics
+from bp_faust import fhir
 from bp_faust.app import app, settings
 from bp_faust.clinical.state import timestamp
-from bp_faust.dead_letters import (
+from bp_faust.dead_letters.letters import (
     first_place_of,
     is_replay_note,
     letter_headers,
@@ -19,16 +19,17 @@ from bp_faust.dead_letters import (
     read_letter,
     read_replay_note,
 )
+from bp_faust.dead_letters.reasons import SETTINGS_INVALID
+from bp_faust.dead_letters.refusal_log import refusal_log
 from bp_faust.engine.batches import Batch, Effects
 from bp_faust.engine.partitioner import partition_of
-from bp_faust.letter_reasons import SETTINGS_INVALID
 from bp_faust.models import Reading, Refusal, Rejection
 from bp_faust.patient_batch import PatientBatch
 from bp_faust.patient_settings import PatientSettingsError, read_setting
-from bp_faust.refusal_log import refusal_log
-from bp_faust.settings import read_judges
+from bp_faust.settings.reading import read_judges
 from bp_faust.signals import SIGNAL_KEY, SetPatient, Signal, signals
 from bp_faust.tables import patients, reason_key, refusal_counts, refusals, refused_up_to_key, replayed_key
+from bp_faust.telemetry import metrics
 from bp_faust.topics import (
     dead_letters,
     patient_readings,

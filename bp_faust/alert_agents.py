@@ -15,14 +15,14 @@ import orjson
 from mode.utils.logging import get_logger
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from bp_faust import metrics
 from bp_faust.app import app, settings
 from bp_faust.clinical.state import timestamp
 from bp_faust.engine.batches import Batch
 from bp_faust.fhir.output import communication, flag, notification_bundle
 from bp_faust.models import AlertEvent
 from bp_faust.pseudonyms import pseudonymise_alert
-from bp_faust.settings import told_in_form
+from bp_faust.settings.reading import told_in_form
+from bp_faust.telemetry import metrics
 from bp_faust.topics import alerts, fhir_resources
 
 logger = get_logger(__name__)

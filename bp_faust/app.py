@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bp_faust.broker_credentials import read_broker_credentials
 from bp_faust.encoding import UnknownVersionError
 from bp_faust.engine.application import App
 from bp_faust.search.errors import SearchError
-from bp_faust.settings import FAUST_SETTINGS, read_settings
+from bp_faust.settings.broker_credentials import read_broker_credentials
+from bp_faust.settings.fields import FAUST_SETTINGS
+from bp_faust.settings.reading import read_settings
 from bp_faust.views.access import web_guard
 
 settings = read_settings()

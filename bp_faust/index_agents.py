@@ -9,13 +9,13 @@ from mode.utils.logging import get_logger
 
 from bp_faust import since_header
 from bp_faust.app import app, settings
-from bp_faust.dead_letters import first_place_of, letter_headers, place_of
+from bp_faust.dead_letters.letters import first_place_of, letter_headers, place_of
+from bp_faust.dead_letters.reasons import NOT_AN_ALERT, NOT_AN_ANOMALY, refused_by_elasticsearch
+from bp_faust.dead_letters.refusal_log import refusal_log
 from bp_faust.engine.batches import Batch, Record
 from bp_faust.event_documents import alert_document, anomaly_document, refusal_document
-from bp_faust.letter_reasons import NOT_AN_ALERT, NOT_AN_ANOMALY, refused_by_elasticsearch
 from bp_faust.models import AlertEvent, Anomaly, Refusal, Rejection
 from bp_faust.pseudonyms import pseudonymise_alert, pseudonymise_anomaly
-from bp_faust.refusal_log import refusal_log
 from bp_faust.search.documents import Document
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink, document_id

@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 import msgspec
 
-from bp_faust import metrics, since_header
+from bp_faust import since_header
 from bp_faust.clinical.averages import average, measured
 from bp_faust.clinical.following import (
     acknowledge,
@@ -48,6 +48,7 @@ from bp_faust.tables import (
     unsettled_key,
     unsettled_of,
 )
+from bp_faust.telemetry import metrics
 from bp_faust.topics import alerts, anomalies, fhir_resources, patient_readings
 
 _encode = msgspec.json.Encoder().encode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bp_faust.dead_letters import Header
+from bp_faust.dead_letters.letters import Header
 
 _NAME = "bp_faust.since"
 

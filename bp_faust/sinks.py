@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bp_faust import metrics
 from bp_faust.app import app, settings
 from bp_faust.search.client import connect
 from bp_faust.search.errors import SearchError
 from bp_faust.search.sink import Sink
 from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, REFUSAL_PROPERTIES, Properties
-from bp_faust.settings import told_in_form
-from bp_faust.worker_metrics import WorkerCollector
+from bp_faust.settings.reading import told_in_form
+from bp_faust.telemetry import metrics
+from bp_faust.telemetry.worker_metrics import WorkerCollector
 
 try:
     client = connect(

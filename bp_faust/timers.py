@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bp_faust.app import app, settings
-from bp_faust.refusal_log import refusal_log
-from bp_faust.settings import read_scenario
+from bp_faust.dead_letters.refusal_log import refusal_log
+from bp_faust.settings.reading import read_scenario
 from bp_faust.signals import SIGNAL_KEY, Clock, signals
 from bp_faust.simulation import Simulation
 from bp_faust.simulation.pace import Pace

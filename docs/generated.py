@@ -18,12 +18,12 @@ from faust.cli.base import cli
 from mkdocs.exceptions import PluginError
 from prometheus_client import REGISTRY
 
-import bp_faust.metrics
+import bp_faust.telemetry.metrics
 from bp_faust.app import app
 from bp_faust.clinical import policies
+from bp_faust.dead_letters.reasons import our_reason_table
 from bp_faust.fhir import reason_table
-from bp_faust.letter_reasons import our_reason_table
-from bp_faust.settings import settings_table
+from bp_faust.settings.reference import settings_table
 from bp_faust.topic_api import CHANNELS
 from bp_faust.views.operations import operations
 
@@ -89,7 +89,7 @@ def view_table() -> str:
 
 def metric_table() -> str:
     """Return our metrics as a Markdown table: name, kind, what it tells."""
-    assert bp_faust.metrics
+    assert bp_faust.telemetry.metrics
     rows = [
         (f"`{metric.name}`", metric.type, metric.documentation)
         for metric in sorted(REGISTRY.collect(), key=lambda metric: metric.name)

@@ -17,7 +17,7 @@ from bp_faust.commands.terminal import Row, print_rows
 from bp_faust.engine.errors import EngineError
 from bp_faust.input_files import InputFileError
 from bp_faust.local.errors import LocalStackError
-from bp_faust.settings import told_in_form
+from bp_faust.settings.reading import told_in_form
 
 #: What a command's user can do something about: told in one line, without a stack trace.
 _TOLD = (EngineError, InputFileError, LocalStackError)

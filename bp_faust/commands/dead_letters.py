@@ -20,12 +20,12 @@ from bp_faust.app import app, settings
 from bp_faust.audit import Action, note, of_command
 from bp_faust.commands.command import Command
 from bp_faust.commands.terminal import progress_bar
-from bp_faust.dead_letter_topic import Filter, Found, read_letters, replay
-from bp_faust.described_letters import content, described, when
+from bp_faust.dead_letters.described import content, described, when
+from bp_faust.dead_letters.reasons import EXPLANATIONS, explain
+from bp_faust.dead_letters.topic import Filter, Found, read_letters, replay
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir import parse
 from bp_faust.input_files import InputFileError
-from bp_faust.letter_reasons import EXPLANATIONS, explain
 from bp_faust.models import Rejection
 from bp_faust.topics import dead_letters
 

@@ -23,7 +23,7 @@ from bp_faust.input_files import InputFileError
 from bp_faust.models import Acknowledgement, PatientSettings, Thresholds
 from bp_faust.patient_settings import PatientSettingsError, check, read_setting, setting_key
 from bp_faust.pseudonyms import patient_pseudonym
-from bp_faust.settings import read_judges
+from bp_faust.settings.reading import read_judges
 from bp_faust.signals import SIGNAL_KEY, Acknowledge, signals
 from bp_faust.topic_records import read_records
 

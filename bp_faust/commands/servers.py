@@ -23,7 +23,7 @@ from bp_faust.local.foreground import ended_by_signals
 from bp_faust.local.purging import purge
 from bp_faust.local.stack import Stack
 from bp_faust.local.worker import Worker
-from bp_faust.settings import told_in_form
+from bp_faust.settings.reading import told_in_form
 from bp_faust.views.access import check_web_bind
 
 #: Of a server; 0 for any free one.

@@ -7,7 +7,7 @@ from typing import Any
 from bp_faust.app import app
 from bp_faust.app import settings as own_settings
 from bp_faust.commands.command import Command
-from bp_faust.settings_in_force import settings_in_force
+from bp_faust.settings.in_force import settings_in_force
 
 
 class settings(Command):

@@ -13,8 +13,8 @@ from typing import Any
 from yarl import URL
 
 from bp_faust.doctor.findings import Finding, sentence
-from bp_faust.secret_files import is_secret
-from bp_faust.settings import Settings
+from bp_faust.settings.fields import Settings
+from bp_faust.settings.secret_files import is_secret
 from bp_faust.views.access import check_web_bind, is_loopback
 
 _PREFIX = "BP_FAUST_"

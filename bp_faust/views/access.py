@@ -17,7 +17,7 @@ from bp_faust.fhir.interactions import failure
 from bp_faust.views.sessions import COOKIE, Sessions
 
 if TYPE_CHECKING:
-    from bp_faust.settings import Settings
+    from bp_faust.settings.fields import Settings
 
 logger = get_logger(__name__)
 

@@ -17,7 +17,7 @@ from bp_faust.engine.partitioner import partition_of
 from bp_faust.engine.together import Message
 from bp_faust.models import Acknowledgement, PatientSettings
 from bp_faust.patient_settings import PatientSettingsError, read_setting, setting_key
-from bp_faust.settings import read_judges
+from bp_faust.settings.reading import read_judges
 from bp_faust.signals import SIGNAL_KEY, Acknowledge, signals
 from bp_faust.tables import patient_key, patient_states, patients
 from bp_faust.topics import patient_readings, patient_settings

@@ -14,7 +14,8 @@ from yarl import URL
 
 from bp_faust.app import app, settings
 from bp_faust.clinical.state import timestamp
-from bp_faust.installation import (
+from bp_faust.settings.in_force import settings_in_force
+from bp_faust.telemetry.installation import (
     Installation,
     Setting,
     System,
@@ -23,12 +24,11 @@ from bp_faust.installation import (
     installation_of,
     system_of,
 )
-from bp_faust.settings_in_force import settings_in_force
+from bp_faust.telemetry.worker_state import address, wanted_partitions, worker_overview, worker_system
 from bp_faust.views.access import SECURITY_HEADERS, is_over
 from bp_faust.views.live_overview import Broadcast, PeerAnswers
 from bp_faust.views.operations import operation
 from bp_faust.views.peers import LOCAL, ask_peer, ask_peers, peer_urls
-from bp_faust.worker_state import address, wanted_partitions, worker_overview, worker_system
 
 #: How long a viewer may take to take an event, in seconds.
 _SEND_SECONDS = 10.0

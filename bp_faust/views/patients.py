@@ -21,7 +21,7 @@ from bp_faust.clinical.state import timestamp
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Entry, PatientState
 from bp_faust.pseudonyms import patient_pseudonym
-from bp_faust.settings import read_judges
+from bp_faust.settings.reading import read_judges
 from bp_faust.tables import (
     alerted_of,
     cohort_of,

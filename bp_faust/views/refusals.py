@@ -13,13 +13,13 @@ from faust.web import Request, Response, View
 from bp_faust import fhir
 from bp_faust.app import app, settings
 from bp_faust.audit import Action, act, of_request
-from bp_faust.dead_letter_topic import Filter, Found, read_latest, read_letter_at, replay_messages
-from bp_faust.dead_letters import MOST_REASONS
-from bp_faust.described_letters import described, headers, text, when
+from bp_faust.dead_letters.described import described, headers, text, when
+from bp_faust.dead_letters.letters import MOST_REASONS
+from bp_faust.dead_letters.reasons import EXPLANATIONS, SETTINGS_INVALID
+from bp_faust.dead_letters.topic import Filter, Found, read_latest, read_letter_at, replay_messages
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir.documents import unwrap
 from bp_faust.fhir.refusals import RefusedError
-from bp_faust.letter_reasons import EXPLANATIONS, SETTINGS_INVALID
 from bp_faust.models import Rejection
 from bp_faust.patient_settings import PatientSettingsError, read_setting
 from bp_faust.tables import local_replays

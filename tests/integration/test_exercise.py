@@ -17,8 +17,8 @@ from bp_faust.clinical.policies import find_policy
 from bp_faust.clinical.policy import Judge
 from bp_faust.fhir import parse, reason_table
 from bp_faust.fhir.resources import observation
-from bp_faust.metrics import REGISTRY
-from bp_faust.settings import settings_table
+from bp_faust.telemetry.metrics import REGISTRY
+from bp_faust.settings.reference import settings_table
 
 at_the_leg = {**observation("p", 170, 100, identity="o"),
               "bodySite": {"coding": [{"system": "http://snomed.info/sct", "code": "344001"}]}}

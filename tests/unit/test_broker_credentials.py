@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 from faust import SASLCredentials, SSLCredentials
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from bp_faust.broker_credentials import CredentialsError, broker_credentials
-from bp_faust.settings import Settings
+from bp_faust.settings.broker_credentials import CredentialsError, broker_credentials
+from bp_faust.settings.fields import Settings
 from tests.certificates import Certificates
 
 

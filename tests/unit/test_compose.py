@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from bp_faust.settings import FAUST_SETTINGS, Settings
+from bp_faust.settings.fields import FAUST_SETTINGS, Settings
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bp_faust.dead_letters import (
+from bp_faust.dead_letters.letters import (
     MOST_REASONS,
     Origin,
     is_replay_note,

@@ -17,7 +17,8 @@ from bp_faust.doctor.settings import known_variables, look_at_policies, look_at_
 from bp_faust.engine.data_directory import is_in_use, lock_data_directory
 from bp_faust.engine.errors import StateError, TopicError
 from bp_faust.search.inspection import Node
-from bp_faust.settings import Settings, settings_table
+from bp_faust.settings.fields import Settings
+from bp_faust.settings.reference import settings_table
 
 SECRET = "a-secret-of-enough-characters"
 

@@ -18,7 +18,7 @@ PURE = [
     "pseudonyms.py",
     "event_documents.py",
     "yaml_files.py",
-    "installation.py",
+    "telemetry/installation.py",
     "search/charts.py",
 ]
 EDGES = {"faust", "mode", "aiokafka", "elasticsearch", "elastic_transport", "rocksdict", "aiohttp"}

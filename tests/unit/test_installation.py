@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bp_faust.clinical.totals import Totals
-from bp_faust.installation import (
+from bp_faust.telemetry.installation import (
     AlertCounts,
     Setting,
     TablePartition,
@@ -18,7 +18,7 @@ from bp_faust.installation import (
     installation_of,
     system_of,
 )
-from bp_faust.worker_state import Rate
+from bp_faust.telemetry.worker_state import Rate
 
 STATE: dict[str, Any] = {
     "ready": True,

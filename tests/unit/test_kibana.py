@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from bp_faust.search.templates import ALERT_PROPERTIES, ANOMALY_PROPERTIES, REFUSAL_PROPERTIES, Properties
-from bp_faust.settings import Settings
+from bp_faust.settings.fields import Settings
 
 DIRECTORY = Path(__file__).parents[2] / "kibana"
 LINES = [orjson.loads(line) for file in sorted(DIRECTORY.glob("*.ndjson")) for line in file.read_bytes().splitlines()]

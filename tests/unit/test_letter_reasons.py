@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from bp_faust.dead_letters.reasons import (
+    NOT_AN_ALERT,
+    NOT_AN_ANOMALY,
+    SETTINGS_INVALID,
+    explain,
+    refused_by_elasticsearch,
+)
 from bp_faust.fhir import Reason
-from bp_faust.letter_reasons import NOT_AN_ALERT, NOT_AN_ANOMALY, SETTINGS_INVALID, explain, refused_by_elasticsearch
 
 
 @pytest.mark.parametrize(

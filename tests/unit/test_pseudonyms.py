@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bp_faust.models import AlertEvent, Anomaly
 from bp_faust.pseudonyms import PREFIX, SHORTEST_KEY, patient_pseudonym, pseudonymise_alert, pseudonymise_anomaly
-from bp_faust.settings import Settings, read_settings
+from bp_faust.settings.fields import Settings
+from bp_faust.settings.reading import read_settings
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=SHORTEST_KEY)
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bp_faust.dead_letters import Origin
-from bp_faust.refusal_log import TELL_SECONDS, RefusalLog
+from bp_faust.dead_letters.letters import Origin
+from bp_faust.dead_letters.refusal_log import TELL_SECONDS, RefusalLog
 
 
 def test_many_refusals_make_a_line_and_a_few_seconds_later_the_next(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bp_faust.secret_files import is_secret
-from bp_faust.settings import Settings, read_settings
+from bp_faust.settings.fields import Settings
+from bp_faust.settings.reading import read_settings
+from bp_faust.settings.secret_files import is_secret
 
 SECRETS = [name for name, field in Settings.model_fields.items() if is_secret(field)]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bp_faust.app import app
-from bp_faust.settings import FAUST_SETTINGS, Settings
-from bp_faust.settings_in_force import settings_in_force
+from bp_faust.settings.fields import FAUST_SETTINGS, Settings
+from bp_faust.settings.in_force import settings_in_force
 
 SECRET = "a-secret-of-enough-characters"
 

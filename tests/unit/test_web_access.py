@@ -12,7 +12,7 @@ import pytest
 from aiohttp import test_utils, web
 from pydantic import SecretStr
 
-from bp_faust.settings import Settings
+from bp_faust.settings.fields import Settings
 from bp_faust.views.access import SECURITY_HEADERS, is_loopback, web_guard
 from bp_faust.views.sessions import COOKIE, Sessions
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 from yarl import URL
 
-from bp_faust.settings import FAUST_SETTINGS, Settings
+from bp_faust.settings.fields import FAUST_SETTINGS, Settings
 
 
 def settings_in_force(own: Settings, conf: Any) -> list[dict[str, str]]:

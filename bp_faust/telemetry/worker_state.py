@@ -12,12 +12,12 @@ from typing import Any
 from faust.types import TP
 from prometheus_client import Counter
 
-from bp_faust import metrics
 from bp_faust.app import app
 from bp_faust.clinical.totals import together
-from bp_faust.installation import TablePartition, TopicPartition, WorkerOverview, WorkerSystem
 from bp_faust.sinks import sinks
 from bp_faust.tables import local_refusals, patients, refusals, totals_of
+from bp_faust.telemetry import metrics
+from bp_faust.telemetry.installation import TablePartition, TopicPartition, WorkerOverview, WorkerSystem
 
 #: Over how many seconds readings a second are counted, at least and at most.
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.5, 10.0

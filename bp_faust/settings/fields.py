@@ -1,27 +1,23 @@
-"""Read every setting from the environment: ours here, Faust's own by Faust, all of them named ``BP_FAUST_*``."""
+"""Declare every setting that users need, ours and Faust's, with its default and what it means."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bp_faust.clinical.judges import Judges
 from bp_faust.clinical.policies import POLICIES, find_policy
-from bp_faust.clinical.policy import PolicyError
 from bp_faust.engine.batches import RECORDS_IN_A_BATCH
-from bp_faust.engine.log_lines import LogForm, error_line
+from bp_faust.engine.log_lines import LogForm
 from bp_faust.fhir import ParseOptions
 from bp_faust.fhir.options import UnitPolicy, Validation
 from bp_faust.models import MeasurementSetting
 from bp_faust.pseudonyms import SHORTEST_KEY
-from bp_faust.secret_files import SecretFileError, SecretFiles, is_secret
-from bp_faust.simulation import Scenario, ScenarioError
-from bp_faust.simulation.scenarios import find_scenario
+from bp_faust.settings.secret_files import SecretFiles
 
 #: Faust's own settings that users need most, by their name in the environment: our default and what they mean. Faust
 #: reads these, and all its other settings, with the same prefix.
@@ -268,82 +264,3 @@ class Settings(BaseSettings):
         """Return the plain text of a secret setting, None where it is not set."""
         value: SecretStr | None = getattr(self, name)
         return value.get_secret_value() if value is not None else None
-
-
-def read_settings() -> Settings:
-    """Return the settings in force; end the program with a line for each one that is wrong, Faust's too."""
-    _check_faust_settings()
-    try:
-        return Settings()
-    except ValidationError as exc:
-        wrong = (_wrong(str(error["loc"][0]), error["input"], _message(error)) for error in exc.errors())
-        raise SystemExit("\n".join(map(told_in_form, wrong))) from exc
-    except SecretFileError as exc:
-        raise SystemExit(told_in_form(str(exc))) from exc
-
-
-def told_in_form(text: str) -> str:
-    """Return the line that tells why the program ends, in the form of the log; that may be before settings are read."""
-    return error_line(text, "json" if os.environ.get("BP_FAUST_LOG_FORMAT") == "json" else "console")
-
-
-def _check_faust_settings() -> None:
-    """Check the numbers: Faust would end with a stack trace."""
-    for name, (default, _) in FAUST_SETTINGS.items():
-        value = os.environ.get(f"BP_FAUST_{name}")
-        try:
-            type(default)(value or default)
-        except ValueError as exc:
-            raise SystemExit(
-                told_in_form(f"BP_FAUST_{name} is {value!r}, and must be a number like {default}.")
-            ) from exc
-
-
-def read_judges(settings: Settings) -> Judges:
-    """Return how readings are judged; end the program with a line that says what is wrong with a policy."""
-    try:
-        return settings.judges()
-    except PolicyError as exc:
-        raise SystemExit(told_in_form(str(exc))) from exc
-
-
-def read_scenario(settings: Settings) -> Scenario:
-    """Return what is simulated; end the program with a line that says what is wrong with a scenario."""
-    try:
-        return find_scenario(settings.simulation_scenario)
-    except ScenarioError as exc:
-        raise SystemExit(told_in_form(str(exc))) from exc
-
-
-def _message(error: Any) -> str:
-    if error["type"] == "too_short":  # pydantic speaks of items of a secret
-        return f"it must be {error['ctx']['min_length']} characters or more"
-    return str(error["msg"])
-
-
-def _wrong(name: str, value: object, message: str) -> str:
-    shown = "set" if is_secret(Settings.model_fields[name]) else repr(value)
-    return f"BP_FAUST_{name.upper()} is {shown}, but: {message.removeprefix('Value error, ')}."
-
-
-def settings_table() -> str:
-    """Return all settings above as a Markdown table: name in the environment, default, meaning."""
-    rows = [(f"BP_FAUST_{name}", default, meaning) for name, (default, meaning) in FAUST_SETTINGS.items()]
-    rows += [
-        (f"BP_FAUST_{name.upper()}", field.default, field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
-    lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, default, meaning in sorted(rows, key=lambda row: row[0]):
-        lines.append(f"| `{name}` | {_shown(default)} | {meaning} |")
-    return "\n".join(lines) + "\n"
-
-
-def _shown(default: object) -> str:
-    if default is None:
-        return ""
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    if isinstance(default, tuple):
-        return f"`{','.join(f'{part:g}' for part in default)}`" if default else ""
-    return f"`{default}`"

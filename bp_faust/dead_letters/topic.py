@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from bp_faust.dead_letters import DeadLetter, Origin, is_replay_note, read_letter, replay_headers, replay_note
+from bp_faust.dead_letters.letters import DeadLetter, Origin, is_replay_note, read_letter, replay_headers, replay_note
 from bp_faust.engine.broker import client_settings
 from bp_faust.engine.together import Message
 from bp_faust.topic_records import read_backwards, read_record, read_records

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from mode.utils.logging import get_logger
 
-from bp_faust.dead_letters import Origin
+from bp_faust.dead_letters.letters import Origin
 
 logger = get_logger(__name__)
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from faust import SASLCredentials, SSLCredentials
 from faust.types.auth import CredentialsT
 
-from bp_faust.settings import Settings, told_in_form
+from bp_faust.settings.fields import Settings
+from bp_faust.settings.reading import told_in_form
 
 #: Faust's settings that hold addresses of brokers; its banner and its log show them whole.
 _ADDRESSES = ("BP_FAUST_BROKER_URL", "BP_FAUST_BROKER_CONSUMER_URL", "BP_FAUST_BROKER_PRODUCER_URL")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bp_faust.clinical.state import timestamp
-from bp_faust.dead_letter_topic import Found
+from bp_faust.dead_letters.topic import Found
 
 
 def when(milliseconds: int) -> str:

@@ -1,0 +1,1 @@
+"""What this worker tells of itself, and all of them together, for those who watch over them."""
