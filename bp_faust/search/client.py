@@ -1,6 +1,5 @@
 """Connect to Elasticsearch."""
 
-import asyncio
 import logging
 import socket
 import ssl
@@ -13,7 +12,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, OrjsonSerializer
 
 from bp_faust.search.answers import is_later
 from bp_faust.search.errors import SearchDeniedError, SearchError, SearchUnavailableError
-from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, log_retry, retrying, run_until
+from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, log_retry, retrying
 
 #: How long a name may be unknown that a name server may yet learn, in seconds.
 _NAME_SECONDS = 5.0
@@ -30,7 +29,6 @@ def connect(
     password: str | None = None,
     ca_certs: str | None = None,
     request_timeout: float = 30.0,
-    http_compress: bool = False,
 ) -> AsyncElasticsearch:
     """Build a client for the node or load balancer at url; nothing is sent yet.
 
@@ -49,7 +47,6 @@ def connect(
             basic_auth=(username, password or "") if username and not api_key else None,
             ca_certs=ca_certs or DEFAULT,
             request_timeout=request_timeout,
-            http_compress=http_compress,
             serializer=OrjsonSerializer(),
             max_retries=0,
             retry_on_timeout=False,
@@ -72,23 +69,17 @@ def _check_authority(path: str) -> None:
         ) from error
 
 
-async def wait_until_available(
-    client: AsyncElasticsearch, stopping: asyncio.Event | None = None, on_retry: OnRetry = log_retry
-) -> None:
+async def wait_until_available(client: AsyncElasticsearch, on_retry: OnRetry = log_retry) -> None:
     """Wait until Elasticsearch answers, trying again with back-off and telling on_retry each time.
 
     Raises SearchDeniedError where it does not accept our credentials, SearchError where its certificate is not trusted
-    or something else answers in its place, WriterStopped once stopping is set.
+    or something else answers in its place.
     """
     where = address(client)
     begun = time.monotonic()
-
-    async def knock() -> None:
-        async for attempt in retrying(where, on_retry):
-            with attempt:
-                await _knock(client, where, may_be_unknown=time.monotonic() - begun < _NAME_SECONDS)
-
-    await run_until(stopping or asyncio.Event(), knock)
+    async for attempt in retrying(where, on_retry):
+        with attempt:
+            await _knock(client, where, may_be_unknown=time.monotonic() - begun < _NAME_SECONDS)
 
 
 async def check_available(client: AsyncElasticsearch) -> None:

@@ -1,4 +1,10 @@
-"""Name what can go wrong between this package and Elasticsearch."""
+"""Name what can go wrong between this package and Elasticsearch.
+
+SearchError
+├── IndexMappingError      an existing index cannot hold our documents
+├── SearchDeniedError      our credentials are refused, or grant too little
+└── SearchUnavailableError Elasticsearch cannot be reached for now
+"""
 
 
 class SearchError(Exception):
@@ -11,10 +17,6 @@ class IndexMappingError(SearchError):
 
 class SearchDeniedError(SearchError):
     """Report that Elasticsearch refuses our credentials, or grants them too little."""
-
-
-class WriterStopped(SearchError):
-    """Report that work was given up because the worker is stopping; what was not acknowledged must be sent again."""
 
 
 class SearchUnavailableError(SearchError):

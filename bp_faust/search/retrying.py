@@ -1,25 +1,17 @@
-"""Try again without end, further and further apart, until it works or the worker stops."""
+"""Try again without end, further and further apart, until it works."""
 
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 from aiohttp import ClientConnectorError
 from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
-from bp_faust.search.errors import WriterStopped
-
-T = TypeVar("T")
-
 #: What is told each time something is tried again: one sentence for the operator, free of document content.
 OnRetry = Callable[[str], None]
-
-#: Seconds for which a request that is under way when the worker stops may still finish.
-_GRACE = 0.5
 
 _logger = logging.getLogger(__name__)
 
@@ -74,24 +66,3 @@ def retrying(where: str, on_retry: OnRetry, wait_first: float = 0.1, wait_longes
         before_sleep=tell,
         sleep=asyncio.sleep,
     )
-
-
-async def run_until(stopping: asyncio.Event, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run work to its end, or cancel it half a second after stopping is set.
-
-    Raises WriterStopped where the work was not done by then, or stopping was set before it began.
-    """
-    if stopping.is_set():
-        raise WriterStopped("the worker is stopping")
-    working = asyncio.create_task(work())
-    waiting = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({working}, timeout=_GRACE)
-        if working.done():
-            return working.result()
-        raise WriterStopped("the worker is stopping; what Elasticsearch has not acknowledged must be sent again")
-    finally:
-        working.cancel()
-        waiting.cancel()
-        await asyncio.gather(working, waiting, return_exceptions=True)

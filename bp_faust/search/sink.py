@@ -8,18 +8,11 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from elasticsearch import AsyncElasticsearch
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    retry_if_not_exception_type,
-    wait_fixed,
-    wait_random,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed, wait_random
 
 from bp_faust.search.client import wait_until_available
 from bp_faust.search.documents import Document, Refused
-from bp_faust.search.errors import SearchError, SearchUnavailableError, WriterStopped
+from bp_faust.search.errors import SearchError, SearchUnavailableError
 from bp_faust.search.retrying import log_retry
 from bp_faust.search.templates import Properties, ensure_index
 from bp_faust.search.writer import BulkWriter
@@ -118,7 +111,7 @@ class Sink:
             self._say_denied(token, state.outcome.exception())
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(SearchError) & retry_if_not_exception_type(WriterStopped),
+            retry=retry_if_exception_type(SearchError),
             wait=self._denied_wait,
             before_sleep=wait_for_rights,
             sleep=asyncio.sleep,
@@ -149,6 +142,11 @@ class Sink:
                     "No write to the index %s waits for rights any more.", self.index, extra={"index": self.index}
                 )
                 self._on_denied(None)
+
+
+def are_reachable(sinks: Iterable[Sink]) -> bool:
+    """Tell whether all indices are there and Elasticsearch answered the last request for each of them."""
+    return all(sink.is_reachable for sink in sinks)
 
 
 def document_id(patient_id: str, observation_id: str) -> str:

@@ -12,7 +12,7 @@ from bp_faust.search.answers import DENIED, Verdict, error_type, is_later, judge
 from bp_faust.search.availability import Availability
 from bp_faust.search.documents import Document, Entry, Refused, newest, requests
 from bp_faust.search.errors import SearchDeniedError, SearchError
-from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, note_retry, retrying, run_until
+from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, note_retry, retrying
 
 #: Whole-request answers that a single bad or large document can provoke: 400 for one that Elasticsearch's validation
 #: of the request stumbles over, such as an id above 512 bytes, 413 for a body above http.max_content_length.
@@ -45,7 +45,6 @@ class BulkWriter:
         self,
         client: AsyncElasticsearch,
         *,
-        stopping: asyncio.Event | None = None,
         max_documents: int = 5_000,
         max_bytes: int = 5_000_000,
         in_flight: int = 2,
@@ -60,9 +59,9 @@ class BulkWriter:
         Between tries it waits wait_first seconds, then twice as long each time up to wait_longest, plus jitter.
         on_retry is told each time, in one sentence that holds no document content. on_request is told before each
         request how long it may take until it is answered: as long as so many requests, one after the other, as it may
-        have to wait for others. Setting stopping ends all writing. The log names the index, where there is only one.
+        have to wait for others. The log names the index, where
+        there is only one.
         """
-        self.stopping = stopping or asyncio.Event()
         self.documents = 0
         self.refused = 0
         self.requests = 0
@@ -82,10 +81,6 @@ class BulkWriter:
         self._on_retry = on_retry
         self._on_request = on_request
 
-    def stop(self) -> None:
-        """Make every write end within a second, done or not."""
-        self.stopping.set()
-
     async def write(self, documents: Iterable[Document]) -> list[Refused]:
         """Store documents durably; return those that Elasticsearch refused for good, in no particular order.
 
@@ -93,15 +88,15 @@ class BulkWriter:
         failed documents only.
 
         Raises SearchDeniedError at once where our credentials do not suffice, SearchError where what answers is not an
-        Elasticsearch that we can use, WriterStopped within a second of stopping; then some documents may be stored, and
-        all of them should be written again.
+        Elasticsearch that we can use; then, and where it is cancelled, some documents may be stored, and all of them
+        should be written again.
         """
         started = time.perf_counter()
         unique = newest(documents)
         refused: list[Refused] = []
         batches = requests(unique, self._max_documents, self._max_bytes)
         try:
-            await run_until(self.stopping, lambda: self._deliver_all(batches, refused))
+            await self._deliver_all(batches, refused)
         finally:
             self.seconds += time.perf_counter() - started
         self.documents += len(unique) - len(refused)

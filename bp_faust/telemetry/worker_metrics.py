@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bp_faust.engine.application import App
-from bp_faust.search.sink import Sink
+from bp_faust.search.sink import Sink, are_reachable
 
 
 class WorkerCollector(Collector):
@@ -55,7 +55,7 @@ class WorkerCollector(Collector):
         yield GaugeMetricFamily(
             "bp_faust_sink_reachable",
             "1 where the indices are there and Elasticsearch answered the last request, else 0.",
-            value=all(sink.is_reachable for sink in self._sinks),
+            value=are_reachable(self._sinks),
         )
         writers = [sink.writer for sink in self._sinks]
         for name, text, values in (

@@ -14,6 +14,7 @@ from prometheus_client import Counter
 
 from bp_faust.app import app
 from bp_faust.clinical.totals import together
+from bp_faust.search.sink import are_reachable
 from bp_faust.sinks import sinks
 from bp_faust.tables import local_refusals, patients, refusals, totals_of
 from bp_faust.telemetry import metrics
@@ -59,7 +60,7 @@ def _state() -> dict[str, Any]:
         "entries_of_recovery": app.entries_of_recovery,
         "no_sign_of": app.overdue,
         "hindrances": dict(app.hindrances),
-        "sink_reachable": all(sink.is_reachable for sink in sinks),
+        "sink_reachable": are_reachable(sinks),
         "partitions": patients.store.active_partitions,
     }
 

@@ -6,6 +6,7 @@ from faust.web import Request, Response, View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bp_faust.app import app
+from bp_faust.search.sink import are_reachable
 from bp_faust.sinks import sinks
 from bp_faust.views.answers import Liveness, Readiness, SinkState
 from bp_faust.views.operations import operation
@@ -50,9 +51,7 @@ class Ready(View):
                 entries_of_recovery=app.entries_of_recovery,
                 alive=True,
                 assigned=app.assigned,
-                sink=SinkState(
-                    reachable=all(sink.is_reachable for sink in sinks), denied=any(sink.is_denied for sink in sinks)
-                ),
+                sink=SinkState(reachable=are_reachable(sinks), denied=any(sink.is_denied for sink in sinks)),
                 no_sign_of=app.overdue,
                 hindrances=app.hindrances,
             ),

@@ -10,7 +10,7 @@ from elasticsearch import AsyncElasticsearch
 
 from bp_faust.search.client import connect, wait_until_available
 from bp_faust.search.documents import Document, Refused
-from bp_faust.search.errors import SearchDeniedError, SearchError, WriterStopped
+from bp_faust.search.errors import SearchDeniedError, SearchError
 from bp_faust.search.templates import ANOMALY_PROPERTIES, ensure_index
 from bp_faust.search.writer import BulkWriter
 from tests.fault_proxy import OUTAGES, FaultProxy
@@ -180,7 +180,7 @@ async def test_an_outage_is_waited_out_and_nothing_is_lost_or_doubled(
 
 
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES.keys())
-async def test_stopping_ends_a_write_promptly_during_an_outage(
+async def test_cancelling_ends_a_write_promptly_during_an_outage(
     outage: Callable[[FaultProxy], Awaitable[None]], proxy: FaultProxy, index: str
 ) -> None:
     """Neither a back-off of minutes nor a request timeout of ten is waited for."""
@@ -189,20 +189,9 @@ async def test_stopping_ends_a_write_promptly_during_an_outage(
         await outage(proxy)
         writing = asyncio.create_task(writer.write(_documents(index, 10)))
         await _until(lambda: writer.retries > 0 or proxy.arrived > 0)
-        writer.stop()
-        with pytest.raises(WriterStopped):
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(writing, DEADLINE)
-        with pytest.raises(WriterStopped):
-            await _write(writer, _documents(index, 1))
-
-
-async def test_a_write_that_goes_well_may_finish_when_the_worker_stops(client: AsyncElasticsearch, index: str) -> None:
-    writer = _writer(client)
-    writing = asyncio.create_task(writer.write(_documents(index, 10)))
-    await _until(lambda: writer.requests == 1)
-    writer.stop()
-    assert await writing == []
-    assert len(await _versions(client, index)) == 10
 
 
 async def test_cancelling_a_write_leaves_nothing_running(proxy: FaultProxy, index: str) -> None:
@@ -227,8 +216,9 @@ async def test_who_waits_for_others_tells_for_how_many_requests(proxy: FaultProx
         writes = [asyncio.create_task(writer.write(_documents(index, 1))) for _ in range(6)]
         await _until(lambda: len(told) == 8)
         assert sorted(told) == [1, 1, 1, 1, 1, 1, 2, 2]
-        writer.stop()
-        assert {type(outcome) for outcome in await asyncio.gather(*writes, return_exceptions=True)} == {WriterStopped}
+        for write in writes:
+            write.cancel()
+        await asyncio.gather(*writes, return_exceptions=True)
 
 
 async def test_only_failed_items_are_sent_again(
@@ -302,18 +292,6 @@ async def test_waiting_for_elasticsearch_tells_the_address_and_goes_on_when_it_i
     await asyncio.wait_for(waiting, DEADLINE)
     assert proxy.url in told[0]
     assert "\n" not in told[0]
-
-
-async def test_waiting_for_elasticsearch_ends_when_the_worker_stops(
-    proxy: FaultProxy, through: AsyncElasticsearch
-) -> None:
-    proxy.swallow()
-    stopping = asyncio.Event()
-    waiting = asyncio.create_task(wait_until_available(through, stopping, on_retry=lambda _: None))
-    await _until(lambda: proxy.arrived > 0)
-    stopping.set()
-    with pytest.raises(WriterStopped):
-        await asyncio.wait_for(waiting, DEADLINE)
 
 
 async def test_credentials_that_are_not_accepted_end_the_waiting(
