@@ -35,7 +35,7 @@ class SecureKafka(KafkaBroker):
         self.certificates = Certificates(data_dir / "certificates")
         self.ports = {
             "PLAINTEXT": self.port,
-            **{name: chosen_port(name, 0) for name in ("SSL", "SASL_SSL", "SASL_PLAINTEXT", "ELSEWHERE")},
+            **{name: chosen_port(0) for name in ("SSL", "SASL_SSL", "SASL_PLAINTEXT", "ELSEWHERE")},
         }
         self._properties = self._secure_properties()
 
@@ -66,7 +66,7 @@ class SecureKafka(KafkaBroker):
         self.allow(WARD, "transactional_id", app_id, ["WRITE"], prefixed=True)
 
     def _secure_properties(self) -> dict[str, str]:
-        controller = chosen_port("controller", 0)
+        controller = chosen_port(0)
         listeners = ",".join(f"{name}://{self.address(name)}" for name in self.ports)
         protocols = ",".join(f"{name}:{'PLAINTEXT' if name == 'ELSEWHERE' else name}" for name in self.ports)
         plain = " ".join(f'user_{user}="{password}"' for user, password in PASSWORDS.items())

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -101,8 +101,7 @@ def fetch(distribution: Distribution, cache_dir: Path, *, quiet: bool = True) ->
     jars = _listed(manifest)
     if jars:
         return jars
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache_dir / "fetching.lock"):
+    with _lock_for_fetching(cache_dir):
         jars = _listed(manifest)  # another process may have fetched them meanwhile
         if not jars:
             with _progress(distribution, cache_dir, quiet):
@@ -134,6 +133,17 @@ def parts(cache_dir: Path) -> list[Path]:
     """Return all that fetching leaves in its folder."""
     manifests = [one.manifest(cache_dir) for one in (KAFKA, KAFKA_WITH_ZOOKEEPER, ELASTICSEARCH)]
     return [*manifests, cache_dir / "repository", cache_dir / "fetching.lock", cache_dir / _LOCK]
+
+
+def _lock_for_fetching(cache_dir: Path) -> AbstractContextManager[object]:
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        return FileLock(cache_dir / "fetching.lock").acquire()
+    except OSError as exc:
+        raise DownloadError(
+            f"The folder for downloads, {cache_dir}, cannot be made or written to ({exc.strerror}): set "
+            "BP_FAUST_CACHE_DIR to one that this user may write."
+        ) from exc
 
 
 def _require_packages() -> None:

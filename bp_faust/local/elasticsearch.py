@@ -27,6 +27,7 @@ class ElasticsearchNode(Server):
     """Run a single node with nothing but what its published jars hold: no x-pack, no scripts."""
 
     name = "Elasticsearch"
+    port_option = "--elasticsearch-port"
 
     def __init__(self, data_dir: Path, jars: Sequence[Path], port: int = 0, *, heap: str = "512m") -> None:
         super().__init__(data_dir, port)

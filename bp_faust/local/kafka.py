@@ -56,6 +56,7 @@ class KafkaBroker(JavaServer):
     """
 
     name = "Kafka"
+    port_option = "--kafka-port"
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class KafkaBroker(JavaServer):
 
     def command(self) -> Sequence[str]:
         """Write the configuration, make the storage the first time, and return the command."""
-        controller = chosen_port(self.name, 0)
+        controller = chosen_port(0)
         storage = self.data_dir / "storage"
         path = self.write_properties(
             "server.properties",

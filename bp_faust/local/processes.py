@@ -31,12 +31,21 @@ class Server:
     #: What people call it.
     name = "server"
 
+    #: The option or setting by which people choose its port.
+    port_option = ""
+
     #: What it gets as environment; None for ours.
     environment: Mapping[str, str] | None = None
 
     def __init__(self, data_dir: Path, port: int = 0) -> None:
         self.data_dir = data_dir
-        self.port = chosen_port(self.name, port)
+        try:
+            self.port = chosen_port(port)
+        except OSError as exc:
+            raise PortTakenError(
+                f"Port {port} for {self.name} is in use: end what listens there, or choose another with "
+                f"{self.port_option}."
+            ) from exc
         self.log = data_dir / f"{self.name.lower()}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -129,18 +138,12 @@ class Server:
         return False
 
 
-def chosen_port(name: str, port: int) -> int:
-    """Return the port, or a free one for 0; raise PortTakenError where it is in use."""
+def chosen_port(port: int) -> int:
+    """Return the port, or a free one for 0; raise OSError where it is in use."""
     with socket.socket() as probe:
         # As servers do: a port whose last connections are only waiting to be forgotten is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as exc:
-            raise PortTakenError(
-                f"Port {port} for {name} is in use: end what listens there, or choose another with "
-                f"--{name.lower()}-port."
-            ) from exc
+        probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
 
 

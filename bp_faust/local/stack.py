@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from bp_faust.local import downloads
 from bp_faust.local.elasticsearch import ElasticsearchNode
-from bp_faust.local.errors import DataInUseError, ServerError
+from bp_faust.local.errors import DataInUseError, LocalStackError, ServerError
 from bp_faust.local.kafka import KafkaBroker, KafkaBrokerWithZookeeper, Zookeeper
 from bp_faust.local.processes import Server
 
@@ -59,17 +59,10 @@ class Stack:
 
     def start(self) -> None:
         """Fetch what is missing, start both and wait until they answer; raise LocalStackError where that fails."""
-        kafka_jars, elasticsearch_jars = self._fetch()
-        self._held = downloads.hold(self._cache_dir)
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock_data()
         try:
-            self._lock.acquire()
-        except Timeout as exc:
-            self._let_go()
-            raise DataInUseError(
-                f"Another stack runs on {self.data_dir}: use that one, end it, or choose another --data-dir."
-            ) from exc
-        try:
+            kafka_jars, elasticsearch_jars = self._fetch()
+            self._held = downloads.hold(self._cache_dir)
             kafka_port, elasticsearch_port = self._ports
             self.kafka = self._broker(kafka_jars, kafka_port)
             self.elasticsearch = ElasticsearchNode(
@@ -90,9 +83,6 @@ class Stack:
         with ThreadPoolExecutor(max_workers=2) as pool:
             list(pool.map(lambda server: server.stop(), servers))
         self._lock.release()
-        self._let_go()
-
-    def _let_go(self) -> None:
         if self._held is not None:
             self._held.close()
 
@@ -103,6 +93,20 @@ class Stack:
                 if not server.running:
                     raise ServerError(f"{server.name} ended; the end of {server.log}:\n{server.log_tail()}")
             time.sleep(0.5)
+
+    def _lock_data(self) -> None:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout as exc:
+            raise DataInUseError(
+                f"Another stack runs on {self.data_dir}: use that one, end it, or choose another --data-dir."
+            ) from exc
+        except OSError as exc:
+            raise LocalStackError(
+                f"The data directory {self.data_dir} cannot be made or written to ({exc.strerror}): choose another "
+                "--data-dir."
+            ) from exc
 
     def _fetch(self) -> list[list[Path]]:
         wanted = [downloads.KAFKA_WITH_ZOOKEEPER if self._zookeeper else downloads.KAFKA, downloads.ELASTICSEARCH]

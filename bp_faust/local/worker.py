@@ -16,6 +16,7 @@ class Worker(Server):
     """Run ``faust -A bp_faust worker`` with settings from the environment."""
 
     name = "Worker"
+    port_option = "BP_FAUST_WEB_PORT"
 
     def __init__(self, data_dir: Path, port: int, environment: Mapping[str, str], token: str | None = None) -> None:
         super().__init__(data_dir, port)

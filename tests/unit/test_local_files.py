@@ -1,14 +1,17 @@
-"""What the local stack has to fetch, and what of it is deleted again."""
+"""What the local stack has to fetch, where it may keep that and its data, and what is deleted again."""
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from bp_faust.local.downloads import ELASTICSEARCH, KAFKA, hold, missing, require
-from bp_faust.local.errors import DataInUseError, DownloadError, LocalStackError
+from bp_faust.local.downloads import ELASTICSEARCH, KAFKA, fetch, hold, missing, require
+from bp_faust.local.errors import DataInUseError, DownloadError, LocalStackError, PortTakenError
 from bp_faust.local.purging import purge
+from bp_faust.local.stack import Stack
+from bp_faust.local.worker import Worker
 
 
 def fill(*files: Path) -> None:
@@ -82,3 +85,24 @@ def test_what_cannot_be_deleted_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(LocalStackError, match=r"kafka cannot be deleted \(Permission denied\)"):
         purge(tmp_path / "data", tmp_path / "cache")
+
+
+def test_a_data_directory_that_cannot_be_made_is_named_before_anything_is_fetched(tmp_path: Path) -> None:
+    fill(tmp_path / "file")
+    with pytest.raises(LocalStackError, match=r"file/data cannot be made .*: choose another --data-dir"):
+        Stack(tmp_path / "file" / "data", cache_dir=tmp_path / "cache").start()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_folder_for_downloads_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    fill(tmp_path / "file")
+    with pytest.raises(DownloadError, match=r"file/cache, cannot be made .*: set BP_FAUST_CACHE_DIR"):
+        fetch(KAFKA, tmp_path / "file" / "cache")
+
+
+def test_a_page_whose_port_is_taken_says_by_which_setting_to_choose_another(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(PortTakenError, match="choose another with BP_FAUST_WEB_PORT"):
+            Worker(tmp_path, taken.getsockname()[1], {})
