@@ -1,42 +1,35 @@
-"""Build Faust Apps whose agents work on batches, and that stop rather than go on after an error."""
+"""Build Faust Apps whose agents are handed batches: their topics, tables and agents, and how they start and stop."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import faust
 from faust.exceptions import AlreadyConfiguredWarning
 from faust.types import TP, StreamT, TopicT
 from filelock import FileLock
 from mode.utils.logging import get_logger
-from mode.utils.times import Seconds, want_seconds
 
 from .assignment import share_evenly
-from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches, batch_of
-from .broker import WantedTopic, answers, check_rights, ensure_topics, wait_for_broker
+from .batches import RECORDS_IN_A_BATCH, Batch, Effects, WaitingBatches
+from .broker import WantedTopic, check_rights, ensure_topics, wait_for_broker
 from .data_directory import lock_data_directory
 from .disk import require_space
-from .errors import StateError, WatchdogError
 from .log_lines import LogForm, logging_config
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
+from .supervision import SupervisedApp
 from .transactions import Transactions
-from .transport import BatchConsumer, BatchTransport
-from .watchdog import EXIT_STATUS, SILENCE_SECONDS, Watchdog, WatchdogThread
+from .transport import BatchTransport
 from .web import OwnPagesWeb, PeerRouter
-from .worker import STOP_SECONDS, BatchWorker, end_process_after
+from .worker import BatchWorker
 
 logger = get_logger(__name__)
-
-#: How often the event loop gives a sign, in seconds.
-_BEAT_SECONDS = 1.0
 
 #: What Faust's own option --datadir says where nobody gave it.
 _FAUST_DATADIR = "{conf.name}-data"
@@ -55,10 +48,8 @@ TransactionHandler = Callable[[Batch, Effects], None]
 BatchListener = Callable[[str, Batch, float], None]
 
 
-class App(faust.App):
+class App(SupervisedApp):
     """Be a Faust App with agents that are handed batches."""
-
-    consumer: BatchConsumer
 
     def __init__(
         self,
@@ -70,20 +61,11 @@ class App(faust.App):
         """Be as Faust's, but log in one form, and texts of the application's exceptions only if among told_errors."""
         self.told_errors = told_errors
         self.log_form = log_form
-        #: The names of the agents that read each batched topic, by topic name.
-        self.batched_topics: dict[str, set[str]] = {}
         self._transactional_topics: set[str] = set()
         #: The topics that must be there before anything is read.
         self.wanted_topics: list[WantedTopic] = []
-        #: What made the worker stop, None while all is well.
-        self.failure: BaseException | None = None
-        #: What in this worker must give signs of itself.
-        self.watchdog = Watchdog()
-        #: What cannot be done for now, and why: a sentence for whoever runs the worker. All else goes on.
-        self.hindrances: dict[str, str] = {}
         #: Who is told of every batch that is done: its agent's name, the batch, and how many seconds the agent took.
         self.batch_listeners: list[BatchListener] = []
-        self._watchdog_thread: WatchdogThread | None = None
         self._data_lock: FileLock | None = None
         share_evenly()
         kwargs.setdefault("logging_config", logging_config(log_form))
@@ -179,52 +161,6 @@ class App(faust.App):
 
         return decorate
 
-    @property
-    def is_ready(self) -> bool:
-        """Tell whether tables are up to date, agents are at work, and nothing is overdue or hindered."""
-        return self.has_started and not self.hindrances and not self.watchdog.overdue()
-
-    @property
-    def entries_to_recover(self) -> int:
-        """Return how many changelog entries are still to be read before the agents can begin."""
-        return cast(ChangelogTableManager, self.tables).recovery.entries_left
-
-    @property
-    def entries_of_recovery(self) -> int:
-        """Return how many changelog entries the recovery under way has to read in all, 0 while there is none."""
-        return cast(ChangelogTableManager, self.tables).recovery.entries_in_all
-
-    @property
-    def assigned(self) -> dict[str, list[int]]:
-        """Return the partitions of batched topics that this worker has or is about to have, by topic."""
-        found: dict[str, list[int]] = {}
-        for tp in sorted(self.assignor.assigned_actives()):
-            if tp.topic in self.batched_topics:
-                found.setdefault(tp.topic, []).append(tp.partition)
-        return found
-
-    @property
-    def lag(self) -> Mapping[TP, int]:
-        """Return how many offsets each assigned partition of a batched topic was behind at the last look."""
-        return self.consumer.lag
-
-    @property
-    def overdue(self) -> list[str]:
-        """Return what has not given a sign in time, in order."""
-        return sorted(self.watchdog.overdue())
-
-    @property
-    def has_started(self) -> bool:
-        """Tell whether tables are up to date and agents are at work."""
-        return (
-            self.failure is None
-            and not self.should_stop
-            and not self.rebalancing
-            and not self.in_recovery
-            and self.tables.actives_ready
-            and self.consumer.flow_active
-        )
-
     def _is_current(self, batch: Batch) -> bool:
         return batch.generation == self.consumer_generation_id and self.failure is None
 
@@ -244,10 +180,9 @@ class App(faust.App):
         # Partitions are worked on side by side, so that one's transaction does not wait for another's; within a
         # partition batches keep their order. How many wait is bounded by the consumer.
         @functools.wraps(described)
-        async def run(stream: StreamT[Any]) -> None:
+        async def run(stream: StreamT[Batch]) -> None:
             with self._without_end(f"agent {described.__name__}"):
-                async for value in stream:
-                    batch = batch_of(value)
+                async for batch in stream:
                     if batch.tp not in waiting:
                         waiting[batch.tp] = WaitingBatches(self.conf.broker_max_poll_records, _JOINED_BYTES)
                         self.add_future(work_through(waiting[batch.tp], batch.tp))
@@ -279,102 +214,18 @@ class App(faust.App):
                     extra={"agent": agent, **batch.place},
                 )
 
-    @contextlib.contextmanager
-    def _without_end(self, duty: str) -> Iterator[None]:
-        """Miss what ends within the block, unless the worker stops."""
-        self.watchdog.forget(duty)
-        try:
-            yield
-        finally:
-            if not self.should_stop:
-                self.watchdog.expect(duty, 0)
-
-    async def itertimer(self, interval: Seconds, *, name: str = "", **kwargs: Any) -> AsyncIterator[float]:
-        """Count seconds as Faust does, and miss a timer that ends, or whose work does."""
-        duty = f"timer {name}"
-        with self._without_end(duty):
-            async for seconds in super().itertimer(interval, name=name, **kwargs):
-                self.watchdog.expect(duty)
-                yield seconds
-                self.watchdog.expect(duty, want_seconds(interval) + SILENCE_SECONDS)
-
-    async def _beat(self, watchdog_thread: WatchdogThread) -> None:
-        """Give signs of the event loop, miss a worker that does not become ready, and look at the disk."""
-        was_ready = False
-        while not self.should_stop:
-            self.watchdog.expect("event loop")
-            was_ready = self._tell_ready(was_ready)
-            if self.has_started:
-                self.watchdog.forget("getting ready")
-            else:
-                self.watchdog.expect_still("getting ready")
-            if not watchdog_thread.is_alive():
-                await self.fail(WatchdogError("The watchdog has ended: start the worker again."))
-            try:
-                require_space(Path(self.conf.datadir))
-            except StateError as exc:
-                await self.fail(exc)
-            await self.sleep(_BEAT_SECONDS)
-
-    def _tell_ready(self, was_ready: bool) -> bool:
-        is_ready = self.is_ready
-        if is_ready and not was_ready:
-            logger.info("Ready: at work on what is assigned.", extra={"assigned": self.assigned})
-        elif was_ready and not is_ready:
-            why = [*self.hindrances.values(), *(f"no sign of {duty}" for duty in self.overdue)]
-            logger.warning("Not ready: %s.", "; ".join(why) or "partitions are handed out, or tables read up to date")
-        return is_ready
-
-    async def fail(self, reason: BaseException, **at: str | int) -> None:
-        """Stop the worker with a non-zero exit status; what is not committed will be read again.
-
-        ``at`` are fields that tell in the log where it failed.
-        """
-        if self.failure is None:
-            self._note_failure(reason)
-            kind = type(reason).__name__
-            logger.critical("The worker stops: %s: %s", kind, reason, extra={"failure": kind, **at})
-            await self.crash(reason)
-
-    async def refuse(self, reason: Exception) -> None:
-        """Stop a worker that cannot work the way it is set up; the reason is the last line that it prints."""
-        root = self.beacon.root
-        if self.failure is None and root is not None and isinstance(root.data, BatchWorker):
-            self.failure = reason
-            root.data.refuse(reason)
-        else:
-            await self.fail(reason)
-
-    def _crash(self, reason: BaseException) -> None:
-        # Faust comes here for what ended within one of its own services; it may then wait for ever for another one.
-        self._note_failure(reason)
-        super()._crash(reason)
-
-    def _note_failure(self, reason: BaseException) -> None:
-        if self.failure is None:
-            self.failure = reason
-            if self._is_of_worker:
-                end_process_after(STOP_SECONDS, EXIT_STATUS)
-
-    @property
-    def _is_of_worker(self) -> bool:
-        return self.beacon.root is not None and isinstance(self.beacon.root.data, BatchWorker)
-
     async def on_first_start(self) -> None:
         """Wait for Kafka and make the topics before Faust looks for them."""
         self.heed_datadir_option()
         self._data_lock = lock_data_directory(Path(self.conf.datadir))
         await super().on_first_start()
-        if self._is_of_worker:
+        if self._worker is not None:
             require_space(Path(self.conf.datadir))
         await wait_for_broker(self)
         if not self.should_stop:
             await ensure_topics(self, self.wanted_topics)
             await check_rights(self, f"{self.conf.id}-")
-        if self._is_of_worker:
-            self._watchdog_thread = WatchdogThread(self.watchdog, lambda: answers(self))
-            self._watchdog_thread.start()
-            self.add_future(self._beat(self._watchdog_thread))
+        self._start_watchdog()
 
     def heed_datadir_option(self) -> None:
         """Use the directory of Faust's option --datadir, which Faust hands over after it imported us."""
@@ -390,9 +241,7 @@ class App(faust.App):
         return OwnPagesWeb(self)
 
     async def on_stop(self) -> None:
-        """End the transactional producers."""
-        if self._watchdog_thread is not None:
-            self._watchdog_thread.stop()
+        """End the transactional producers, and leave the data directory to others."""
         await super().on_stop()
         await self.transactions.close()
         if self._data_lock is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from faust.types import TP
 
@@ -146,18 +146,3 @@ class Effects:
     ) -> None:
         """Add records (key, value, headers) for a partition of another topic, in order."""
         self.records.setdefault(TP(topic, partition), []).extend(records)
-
-    def sent_to(self, topic: str) -> Iterable[tuple[bytes | None, bytes | None, list[Header]]]:
-        """Yield the records (key, value, headers) added for a topic, in order within each partition."""
-        for tp, records in self.records.items():
-            if tp.topic == topic:
-                yield from records
-
-
-def batch_of(event_value: Any) -> Batch:
-    """Return the batch that an event carries; raise TypeError where the topic was not declared as batched."""
-    if not isinstance(event_value, Batch):
-        raise TypeError(
-            f"Expected a batch, got {type(event_value).__name__}: declare the topic with app.batched_topic()."
-        )
-    return event_value
