@@ -19,7 +19,7 @@ RATE = 200.0
 PATIENTS = 2_000
 
 #: In which first part of the time more readings come, and how many a second: with an hour, 5 minutes. Then the tables
-#: are larger than RocksDB's caches (bp_faust.engine.state) before it counts.
+#: are larger than RocksDB's caches (bp_faust.engine.partition_database) before it counts.
 FILLING = 1 / 12
 FILLING_RATE = 1_000.0
 
