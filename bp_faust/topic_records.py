@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bp_faust.engine.broker import admin_client, client_settings
+from bp_faust.engine.broker import admin_client, committed_reader
 from bp_faust.engine.errors import TopicError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def read_records(
     Progress is told as (done, all) records. Raises TopicError where there is no such topic, BrokerUnavailableError.
     """
     partitions = await partitions_of(app, topic)
-    async with _consumer(app, _FETCH_BYTES) as consumer:
+    async with committed_reader(app, _FETCH_BYTES) as consumer:
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         total, passed = sum(ends.values()) - sum(starts.values()), 0
         for tp in partitions:
@@ -57,7 +57,7 @@ async def read_merged(
     """Yield the records of a topic in pieces, those of all partitions together, in about the order of their times."""
     partitions = await partitions_of(app, topic)
     async with contextlib.AsyncExitStack() as stack:
-        consumers = {tp: await stack.enter_async_context(_consumer(app, _FETCH_BYTES)) for tp in partitions}
+        consumers = {tp: await stack.enter_async_context(committed_reader(app, _FETCH_BYTES)) for tp in partitions}
         any_consumer = next(iter(consumers.values()))
         starts = await any_consumer.beginning_offsets(partitions)
         ends = await any_consumer.end_offsets(partitions)
@@ -138,7 +138,7 @@ async def read_backwards(app: App, topic: str, before: Mapping[int, int]) -> Asy
     Raises TopicError where there is no such topic, BrokerUnavailableError.
     """
     partitions = await partitions_of(app, topic)
-    async with _consumer(app, _LITTLE_FETCH_BYTES) as consumer:
+    async with committed_reader(app, _LITTLE_FETCH_BYTES) as consumer:
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         limits = {tp: min(before.get(tp.partition, ends[tp]), ends[tp]) for tp in partitions}
@@ -153,7 +153,7 @@ async def read_record(app: App, topic: str, partition: int, offset: int) -> Any 
     tp = TopicPartition(topic, partition)
     if tp not in await partitions_of(app, topic):
         return None
-    async with _consumer(app, _LITTLE_FETCH_BYTES) as consumer:
+    async with committed_reader(app, _LITTLE_FETCH_BYTES) as consumer:
         starts, ends = await consumer.beginning_offsets([tp]), await consumer.end_offsets([tp])
         if not starts[tp] <= offset < ends[tp]:
             return None
@@ -163,15 +163,6 @@ async def read_record(app: App, topic: str, partition: int, offset: int) -> Any 
             for record in (await consumer.getmany(tp, timeout_ms=500, max_records=1)).get(tp, []):
                 return record if record.offset == offset else None
     return None
-
-
-def _consumer(app: App, fetch_bytes: int) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        max_partition_fetch_bytes=fetch_bytes,
-        **client_settings(app),
-    )
 
 
 async def _pieces(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> AsyncIterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""Reach the Kafka brokers outside Faust's own connections: to wait for them, and to make topics."""
+"""Reach the Kafka brokers outside Faust's own connections: to wait for them, to make topics, and to read them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -78,6 +79,16 @@ def client_settings(app: App) -> dict[str, Any]:
 def broker_address(app: App) -> str:
     """Return the brokers' addresses for a message, without credentials."""
     return ", ".join(server_list(app.conf.broker, 9092))
+
+
+def committed_reader(app: App, fetch_bytes: int) -> AIOKafkaConsumer:
+    """Return a consumer without a group that reads committed records, so many bytes of a partition at a time."""
+    return AIOKafkaConsumer(
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=fetch_bytes,
+        **client_settings(app),
+    )
 
 
 @contextlib.asynccontextmanager

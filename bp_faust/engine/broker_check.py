@@ -26,7 +26,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from .errors import BrokerSettingsError, BrokerUnavailableError
 
 #: How long a broker may take to let us in and answer, in seconds.
-ANSWER_SECONDS = 8.0
+_ANSWER_SECONDS = 8.0
 
 #: What a broker's certificate is wrong in that has another name or address in it.
 _OTHER_NAME = {62, 64}
@@ -90,7 +90,7 @@ async def _ask(address: Address, settings: Mapping[str, Any]) -> set[Address]:
         return {Address(host, port) for _, host, port, *_ in answer.brokers}
 
     try:
-        return await asyncio.wait_for(ask(), ANSWER_SECONDS)
+        return await asyncio.wait_for(ask(), _ANSWER_SECONDS)
     except (KafkaError, OSError, asyncio.TimeoutError) as exc:
         raise _explained(exc, address, settings) from exc
 
@@ -157,7 +157,7 @@ def _explained(
 
 def _words(error: Exception) -> str:
     if isinstance(error, asyncio.TimeoutError):
-        return f"nothing came within {ANSWER_SECONDS:.0f} s"
+        return f"nothing came within {_ANSWER_SECONDS:.0f} s"
     if isinstance(error, socket.gaierror):
         return "the name does not resolve"
     if isinstance(error, ssl.SSLError):

@@ -16,7 +16,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP
 from mode import Service
 
-from .broker import client_settings
+from .broker import committed_reader
 from .errors import RecoveryError, StateError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .state import StateTable
 
 #: How long a recovery may go on without reading anything, in seconds.
-STALLED_SECONDS = 60.0
+_STALLED_SECONDS = 60.0
 
 _POLL_MILLISECONDS = 250
 _FETCH_BYTES = 8 << 20
@@ -82,18 +82,9 @@ class ChangelogRecovery(Recovery):
 
     @contextlib.asynccontextmanager
     async def _reader(self, tps: Iterable[TP]) -> AsyncIterator[AIOKafkaConsumer]:
-        reader = AIOKafkaConsumer(
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            **client_settings(self.app),
-        )
-        await reader.start()
-        try:
+        async with committed_reader(self.app, _FETCH_BYTES) as reader:
             reader.assign([TopicPartition(*tp) for tp in tps])
             yield reader
-        finally:
-            await reader.stop()
 
     async def _open(self, reader: AIOKafkaConsumer, tps: Iterable[TP]) -> dict[TP, int]:
         """Seek each changelog partition to where its local data stands; return the end offsets."""
@@ -122,10 +113,10 @@ class ChangelogRecovery(Recovery):
         fields = {"partitions": partitions, "entries": self._entries_at_start}
         if behind:
             self.log.info("Recovery begins: reads %s changelog partition(s) up to date.", len(behind), extra=fields)
-        stalled_at = asyncio.get_running_loop().time() + STALLED_SECONDS
+        stalled_at = asyncio.get_running_loop().time() + _STALLED_SECONDS
         while behind:
             if await self._read_some(reader):
-                stalled_at = asyncio.get_running_loop().time() + STALLED_SECONDS
+                stalled_at = asyncio.get_running_loop().time() + _STALLED_SECONDS
             for tp in list(behind):
                 # The position passes transaction markers and aborted batches, which no record's offset does.
                 if await reader.position(TopicPartition(*tp)) >= ends[tp]:
@@ -134,8 +125,8 @@ class ChangelogRecovery(Recovery):
             if behind and asyncio.get_running_loop().time() > stalled_at:
                 names = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(behind))
                 raise RecoveryError(
-                    f"Nothing could be read from {names} for {STALLED_SECONDS:.0f} s, although it has more: check that "
-                    f"the brokers which lead these partitions are up."
+                    f"Nothing could be read from {names} for {_STALLED_SECONDS:.0f} s, although it has more: check "
+                    "that the brokers which lead these partitions are up."
                 )
         if partitions:
             seconds = round(time.monotonic() - begun, 3)
@@ -175,7 +166,9 @@ class ChangelogRecovery(Recovery):
                 await self.app.fail(exc)
                 break
             except Exception as exc:
-                self.log.warning("Standby partitions are not followed for now: %s", exc)
+                # After a rebalance they may be another worker's, which is no news.
+                if generation == self.app.consumer_generation_id:
+                    self.log.warning("Standby partitions are not followed for now: %s", exc)
                 await self.sleep(5.0)
 
     @property

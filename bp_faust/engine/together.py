@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from .broker import client_settings, ensure_topics
 from .errors import TransactionError
+from .transactions import end, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 #: How long Kafka may take to have the records, in seconds.
 _KAFKA_SECONDS = 10.0
-
-#: How long a producer may take to leave, in seconds.
-_CLOSE_SECONDS = 5.0
 
 
 class Message(NamedTuple):
@@ -60,16 +57,14 @@ async def send_together(app: App, messages: Sequence[Message]) -> None:
             "brokers and what may be written there, and try again."
         ) from exc
     finally:
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
+        await end(producer)
 
 
 async def _send(app: App, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
     names = {message.topic for message in messages}
     await ensure_topics(app, [topic for topic in app.wanted_topics if topic.name in names])
     await producer.start()
-    await producer.begin_transaction()
-    try:
+    async with transaction(producer):
         sends = [
             await producer.send(
                 message.topic,
@@ -81,9 +76,3 @@ async def _send(app: App, producer: AIOKafkaProducer, messages: Sequence[Message
             for message in messages
         ]
         await asyncio.gather(*sends)
-        await producer.commit_transaction()
-    except BaseException:
-        # aiokafka would wait for ever where no broker answers.
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(producer.abort_transaction(), _CLOSE_SECONDS)
-        raise

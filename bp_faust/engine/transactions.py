@@ -27,15 +27,15 @@ logger = get_logger(__name__)
 logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)
 
 #: The size in bytes at which a record batch is closed; brokers take about 1 MB (``message.max.bytes``).
-RECORD_BATCH_BYTES = 900_000
+_RECORD_BATCH_BYTES = 900_000
 
 #: The largest record in bytes, for topics that take more than that.
 _LARGEST_BYTES = 64 << 20
 
 #: How long a transaction may take, in seconds; brokers abort it after a minute by themselves.
-COMMIT_SECONDS = 60.0
+_COMMIT_SECONDS = 60.0
 
-#: How long a producer may take to leave, in seconds; its transaction is fenced by the next one anyway.
+#: How long a producer may take to abort or to leave, in seconds: aiokafka waits for ever where no broker answers.
 _CLOSE_SECONDS = 5.0
 
 
@@ -76,7 +76,7 @@ class Transactions:
     async def close(self) -> None:
         """End all producers; what they had not committed is aborted."""
         producers, self._producers = list(self._producers.values()), {}
-        await asyncio.gather(*(self._end(producer) for producer in producers))
+        await asyncio.gather(*(end(producer) for producer in producers))
 
     async def _start(self, tp: TP) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -93,33 +93,26 @@ class Transactions:
         await producer.abort_transaction()
         return producer
 
-    async def _end(self, producer: AIOKafkaProducer) -> None:
-        try:
-            await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
-        except Exception as exc:
-            logger.debug("A producer did not end cleanly: %r", exc)
-
     async def commit(self, batch: Batch, effects: Effects, changelog: str | None) -> int | None:
         """Commit a batch's records, its table changes and its source offset, all or nothing.
 
         Returns the changelog position behind the changes, None where there are none.
         """
         try:
-            return await asyncio.wait_for(self._commit(batch, effects, changelog), COMMIT_SECONDS)
+            return await asyncio.wait_for(self._commit(batch, effects, changelog), _COMMIT_SECONDS)
         except asyncio.TimeoutError as exc:
             raise TransactionError(
-                f"Kafka did not finish the transaction of {batch!r} within {COMMIT_SECONDS:.0f} s: check that the "
+                f"Kafka did not finish the transaction of {batch!r} within {_COMMIT_SECONDS:.0f} s: check that the "
                 "brokers are up and that transaction.state.log.replication.factor suits their number."
             ) from exc
 
     async def _commit(self, batch: Batch, effects: Effects, changelog: str | None) -> int | None:
         producer = self._producers[batch.tp]
-        await producer.begin_transaction()
-        try:
+        position = None
+        async with transaction(producer):
             sends = []
             for tp, records in effects.records.items():
                 sends += [await self._send(producer, tp, builder) for builder in _built(producer, records)]
-            position = None
             if effects.changes:
                 assert changelog is not None
                 tp = TP(changelog, batch.partition)
@@ -135,15 +128,31 @@ class Transactions:
             await asyncio.gather(*sends)
             if effects.changes:
                 position = changed[-1].result().offset + builders[-1].record_count()
-            await producer.commit_transaction()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.abort_transaction(), _CLOSE_SECONDS)
-            raise
         return position
 
     async def _send(self, producer: AIOKafkaProducer, tp: TP, builder: BatchBuilder) -> asyncio.Future[Any]:
         return await producer.send_batch(builder, tp.topic, partition=tp.partition)
+
+
+@contextlib.asynccontextmanager
+async def transaction(producer: AIOKafkaProducer) -> AsyncIterator[None]:
+    """Commit what is sent within the block; abort it all where the block fails."""
+    await producer.begin_transaction()
+    try:
+        yield
+        await producer.commit_transaction()
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(producer.abort_transaction(), _CLOSE_SECONDS)
+        raise
+
+
+async def end(producer: AIOKafkaProducer) -> None:
+    """End a producer; a transaction that it leaves open is fenced by the next one of its id, or aborted by Kafka."""
+    try:
+        await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
+    except Exception as exc:
+        logger.debug("A producer did not end cleanly: %r", exc)
 
 
 def _built(
@@ -152,7 +161,7 @@ def _built(
     """Yield closed record batches that hold the given records in order; a large record has one to itself."""
     builder = producer.create_batch()
     for key, value, headers in records:
-        if builder.record_count() and builder.size() + len(value or b"") > RECORD_BATCH_BYTES:
+        if builder.record_count() and builder.size() + len(value or b"") > _RECORD_BATCH_BYTES:
             builder.close()
             yield builder
             builder = producer.create_batch()

@@ -81,7 +81,7 @@ def test_damage_found_in_use_is_an_error_and_is_rebuilt_next_time(
 
 def test_a_scan_is_in_order_and_shows_nothing_of_the_changelog_position(open_database: Open) -> None:
     database = open_database()
-    database.write({key: b"" for key in (b"b/2", b"a/1", b"b/1", b"b/1/1", b"c")}, 1)
+    database.write(dict.fromkeys((b"b/2", b"a/1", b"b/1", b"b/1/1", b"c"), b""), 1)
     assert [key for key, _ in database.scan()] == [b"a/1", b"b/1", b"b/1/1", b"b/2", b"c"]
     assert [key for key, _ in database.scan(b"b/")] == [b"b/1", b"b/1/1", b"b/2"]
     assert [key for key, _ in database.scan(b"b/", after=b"b/1")] == [b"b/1/1", b"b/2"]
