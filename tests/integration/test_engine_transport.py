@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +90,29 @@ class Running:
             await asyncio.sleep(0.05)
 
 
+MakeRunning = Callable[..., Running]
+
+
 @pytest.fixture
-async def running(settings: WorkerSettings, tmp_path: Path) -> AsyncIterator[Running]:
+async def make_running(settings: WorkerSettings, tmp_path: Path) -> AsyncIterator[MakeRunning]:
+    """Give a function that makes apps, by their settings, which are stopped afterwards."""
     await create_topic(settings.kafka, settings.readings_topic, 2)
-    running = Running(settings, tmp_path)
-    yield running
-    for gate in running.gates.values():
-        gate.set()
-    await running.app.stop()
+    made: list[Running] = []
+
+    def make(**conf: Any) -> Running:
+        made.append(Running(settings, tmp_path / str(len(made)), **conf))
+        return made[-1]
+
+    yield make
+    for running in made:
+        for gate in running.gates.values():
+            gate.set()
+        await running.app.stop()
+
+
+@pytest.fixture
+def running(make_running: MakeRunning) -> Running:
+    return make_running()
 
 
 async def test_a_backlog_comes_in_few_batches_in_order(running: Running) -> None:
@@ -111,49 +126,35 @@ async def test_a_backlog_comes_in_few_batches_in_order(running: Running) -> None
     await running.until_committed(0, 5000)
 
 
-async def test_finished_batches_leave_nothing_behind(settings: WorkerSettings, tmp_path: Path) -> None:
+async def test_finished_batches_leave_nothing_behind(settings: WorkerSettings, make_running: MakeRunning) -> None:
     """Else memory grows with every batch."""
-    await create_topic(settings.kafka, settings.readings_topic, 2)
-    running = Running(settings, tmp_path, broker_max_poll_records=10)
+    running = make_running(broker_max_poll_records=10)
     await produce(settings.kafka, settings.readings_topic, [b"x"] * 1000, partition=0)
     running.add_agent("one")
     await running.start()
-    try:
-        await running.until_committed(0, 1000)
-        consumer = running.app.consumer
-        assert not consumer._unacked_messages
-        assert not any([*consumer._acked.values(), *consumer._acked_index.values(), *consumer._gap.values()])
-        assert not any([*consumer._in_flight.values(), consumer._committable])
-    finally:
-        await running.app.stop()
+    await running.until_committed(0, 1000)
+    consumer = running.app.consumer
+    assert not consumer._unacked_messages
+    assert not any([*consumer._acked.values(), *consumer._acked_index.values(), *consumer._gap.values()])
+    assert not any([*consumer._in_flight.values(), consumer._committable])
 
 
-async def test_a_batch_is_bounded_in_records(settings: WorkerSettings, tmp_path: Path) -> None:
-    await create_topic(settings.kafka, settings.readings_topic, 2)
-    running = Running(settings, tmp_path, broker_max_poll_records=100)
+async def test_a_batch_is_bounded_in_records(settings: WorkerSettings, make_running: MakeRunning) -> None:
+    running = make_running(broker_max_poll_records=100)
     await produce(settings.kafka, settings.readings_topic, [b"x"] * 1050, partition=0)
     running.add_agent("one")
     await running.start()
-    try:
-        await until(lambda: len(running.values("one")) >= 1050, "all records")
-        assert max(len(batch.records) for batch in running.seen["one"]) == 100
-    finally:
-        await running.app.stop()
+    await until(lambda: len(running.values("one")) >= 1050, "all records")
+    assert max(len(batch.records) for batch in running.seen["one"]) == 100
 
 
-async def test_a_batch_is_bounded_in_bytes(settings: WorkerSettings, tmp_path: Path) -> None:
-    await create_topic(settings.kafka, settings.readings_topic, 2)
-    running = Running(settings, tmp_path, consumer_max_fetch_size=100_000, broker_max_poll_records=5000)
+async def test_a_batch_is_bounded_in_bytes(settings: WorkerSettings, make_running: MakeRunning) -> None:
+    running = make_running(consumer_max_fetch_size=100_000, broker_max_poll_records=5000)
     await produce(settings.kafka, settings.readings_topic, [b"x" * 10_000] * 200, partition=0)
     running.add_agent("one")
     await running.start()
-    try:
-        await until(lambda: len(running.values("one")) >= 200, "all records")
-        assert (
-            max(sum(len(record.value or b"") for record in batch.records) for batch in running.seen["one"]) <= 200_000
-        )
-    finally:
-        await running.app.stop()
+    await until(lambda: len(running.values("one")) >= 200, "all records")
+    assert max(sum(len(record.value or b"") for record in batch.records) for batch in running.seen["one"]) <= 200_000
 
 
 async def test_nothing_is_committed_past_an_unfinished_batch_of_one_of_several_agents(running: Running) -> None:
@@ -171,25 +172,23 @@ async def test_nothing_is_committed_past_an_unfinished_batch_of_one_of_several_a
     assert running.values("slow") == running.values("quick")
 
 
-async def test_a_slow_partition_holds_no_other_up_and_little_waits(settings: WorkerSettings, tmp_path: Path) -> None:
-    await create_topic(settings.kafka, settings.readings_topic, 2)
-    running = Running(settings, tmp_path, broker_max_poll_records=5)
+async def test_a_slow_partition_holds_no_other_up_and_little_waits(
+    settings: WorkerSettings, make_running: MakeRunning
+) -> None:
+    running = make_running(broker_max_poll_records=5)
     running.add_agent("gated", open_gate=False)
     await running.start()
-    try:
-        topic = settings.readings_topic
-        await produce(settings.kafka, topic, [b"%d" % number for number in range(50)], partition=0)
-        most = FULL_BATCHES_IN_FLIGHT * 5
-        await until(lambda: running.in_flight(0) == most, "the partition to fill")
-        await produce(settings.kafka, topic, [b"other"], partition=1)
-        await until(lambda: running.in_flight(1) == 1, "the other partition's batch")
-        assert running.in_flight(0) == most
-        running.gates["gated"].set()
-        await running.until_committed(0, 50)
-        await running.until_committed(1, 1)
-        assert running.values("gated", 0) == [b"%d" % number for number in range(50)]
-    finally:
-        await running.app.stop()
+    topic = settings.readings_topic
+    await produce(settings.kafka, topic, [b"%d" % number for number in range(50)], partition=0)
+    most = FULL_BATCHES_IN_FLIGHT * 5
+    await until(lambda: running.in_flight(0) == most, "the partition to fill")
+    await produce(settings.kafka, topic, [b"other"], partition=1)
+    await until(lambda: running.in_flight(1) == 1, "the other partition's batch")
+    assert running.in_flight(0) == most
+    running.gates["gated"].set()
+    await running.until_committed(0, 50)
+    await running.until_committed(1, 1)
+    assert running.values("gated", 0) == [b"%d" % number for number in range(50)]
 
 
 async def test_what_comes_while_an_agent_works_is_one_batch_for_it(running: Running) -> None:
@@ -207,11 +206,8 @@ async def test_what_comes_while_an_agent_works_is_one_batch_for_it(running: Runn
 
 
 async def test_after_an_error_nothing_more_is_committed_and_the_app_stops(
-    settings: WorkerSettings, tmp_path: Path
+    running: Running, settings: WorkerSettings
 ) -> None:
-    await create_topic(settings.kafka, settings.readings_topic, 2)
-    running = Running(settings, tmp_path)
-
     async def failing(batch: Batch) -> None:
         if any(record.value == b"bad" for record in batch.records):
             raise RuntimeError("cannot be done")
@@ -244,7 +240,7 @@ async def test_a_seek_in_the_middle_of_a_batch_reads_it_again_and_commits_nothin
 
 
 async def test_a_rebalance_in_the_middle_of_a_batch_leaves_it_to_the_next_owner(
-    running: Running, settings: WorkerSettings, tmp_path: Path
+    running: Running, make_running: MakeRunning, settings: WorkerSettings
 ) -> None:
     running.add_agent("gated", open_gate=False)
     await running.start()
@@ -252,15 +248,12 @@ async def test_a_rebalance_in_the_middle_of_a_batch_leaves_it_to_the_next_owner(
     for partition in (0, 1):
         await produce(settings.kafka, topic, [b"%d" % number for number in range(10)], partition=partition)
     await until(lambda: running.values("gated"), "a batch at work")
-    other = Running(settings, tmp_path / "other")
+    other = make_running()
     other.add_agent("gated")
     await other.start()
-    try:
-        running.gates["gated"].set()
-        await running.until_committed(0, 10)
-        await running.until_committed(1, 10)
-        delivered = running.values("gated") + other.values("gated")
-        assert set(delivered) == {b"%d" % number for number in range(10)}
-        assert other.values("gated"), "the other app got a partition"
-    finally:
-        await other.app.stop()
+    running.gates["gated"].set()
+    await running.until_committed(0, 10)
+    await running.until_committed(1, 10)
+    delivered = running.values("gated") + other.values("gated")
+    assert set(delivered) == {b"%d" % number for number in range(10)}
+    assert other.values("gated"), "the other app got a partition"
