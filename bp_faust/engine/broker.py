@@ -133,7 +133,7 @@ async def wait_for_broker(app: App) -> None:
             await check_brokers(client_settings(app))
 
 
-def answers(app: App) -> bool:
+def broker_answers(app: App) -> bool:
     """Tell whether Kafka answers now; takes some seconds where it does not, and is not for the event loop's thread."""
     try:
         asyncio.run(asyncio.wait_for(check_brokers(client_settings(app)), _LOOK_SECONDS))
@@ -242,9 +242,9 @@ async def check_rights(app: App, transactional_id: str) -> None:
                 logger.info("Kafka does not say who coordinates %s: %r", name, exc)
 
 
-def _check_created(app: App, topics: Mapping[str, WantedTopic], answers: Iterable[tuple[Any, ...]]) -> None:
+def _check_created(app: App, topics: Mapping[str, WantedTopic], told: Iterable[tuple[Any, ...]]) -> None:
     refused: dict[type[KafkaError], list[tuple[str, str]]] = {}
-    for name, code, *rest in answers:
+    for name, code, *rest in told:
         if code and for_code(code) is not TopicAlreadyExistsError:
             refused.setdefault(for_code(code), []).append((name, rest[0] if rest and rest[0] else ""))
     for error, names in refused.items():

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import (
-    UnknownTopicOrPartitionError,
-)
+from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
@@ -113,27 +111,22 @@ async def inspect(app: App, topics: Mapping[str, WantedTopic], needed: Mapping[s
     async with admin_client(app) as client:
         described = await _describe(client, [*topics, _TRANSACTIONS])
         there = {topic["topic"]: topic for topic in described["topics"] if not topic["error_code"]}
-        ours = {name: topic for name, topic in there.items() if name in topics}
+        ours = {name: there[name] for name in sorted(there) if name in topics}
         return Installation(
             len(described["brokers"]),
-            [
-                f"{name}/{part['partition']}"
-                for name, topic in sorted(ours.items())
-                for part in topic["partitions"]
-                if part["leader"] < 0
-            ],
-            {
-                name: lacking
-                for name, topic in sorted(ours.items())
-                if (
-                    lacking := [
-                        one for one in needed[name] if not topic["authorized_operations"] >> _OPERATIONS[one] & 1
-                    ]
-                )
-            },
-            await _differing(client, {name: topics[name].config for name in sorted(ours)}),
+            [f"{name}/{partition}" for name, topic in ours.items() for partition in _leaderless(topic)],
+            {name: lacking for name, topic in ours.items() if (lacking := _lacking(topic, needed[name]))},
+            await _differing(client, {name: topics[name].config for name in ours}),
             [] if _TRANSACTIONS in there else await _too_few_for(client, described["brokers"]),
         )
+
+
+def _leaderless(topic: Mapping[str, Any]) -> list[int]:
+    return [part["partition"] for part in topic["partitions"] if part["leader"] < 0]
+
+
+def _lacking(topic: Mapping[str, Any], needed: Iterable[str]) -> list[str]:
+    return [operation for operation in needed if not topic["authorized_operations"] >> _OPERATIONS[operation] & 1]
 
 
 async def check_used_rights(app: App, transactional_id: str) -> list[str]:

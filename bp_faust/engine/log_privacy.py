@@ -41,21 +41,21 @@ def record_factory(told: tuple[type[BaseException], ...], *, debugging: bool) ->
         if debugging and name != _OF_REQUESTS:
             return logging.LogRecord(name, level, path, line, msg, args, exc_info, *more, **kwargs)
         if isinstance(msg, BaseException):
-            msg = str(without_text(msg, told))
+            msg = str(_without_text(msg, told))
         elif name == "asyncio":
             # Its first line says what happened; the others show tasks and futures with their results and exceptions.
             msg = str(msg).partition("\n")[0]
         if isinstance(args, tuple):
-            args = tuple(without_text(arg, told) if isinstance(arg, BaseException) else arg for arg in args)
+            args = tuple(_without_text(arg, told) if isinstance(arg, BaseException) else arg for arg in args)
         if exc_info and exc_info[1] is not None:
-            shown = without_text(exc_info[1], told)
+            shown = _without_text(exc_info[1], told)
             exc_info = (type(shown), shown, exc_info[2])
         return logging.LogRecord(name, level, path, line, msg, args, exc_info, *more, **kwargs)
 
     return make
 
 
-def without_text(exc: BaseException, told: tuple[type[BaseException], ...]) -> BaseException:
+def _without_text(exc: BaseException, told: tuple[type[BaseException], ...]) -> BaseException:
     """Return an exception that looks like another in a log, with its causes, but for the texts that are not told."""
     return _twin(exc, told, {})
 

@@ -12,7 +12,7 @@ from faust.types import TP
 from mode.utils.logging import get_logger
 from mode.utils.times import Seconds, want_seconds
 
-from .broker import answers
+from .broker import broker_answers
 from .disk import require_space
 from .errors import StateError, WatchdogError
 from .recovery import ChangelogTableManager
@@ -114,7 +114,7 @@ class SupervisedApp(faust.App):
 
     def _start_watchdog(self) -> None:
         if self._worker is not None:
-            self._watchdog_thread = WatchdogThread(self.watchdog, lambda: answers(self))
+            self._watchdog_thread = WatchdogThread(self.watchdog, lambda: broker_answers(self))
             self._watchdog_thread.start()
             self.add_future(self._beat(self._watchdog_thread))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,5 +60,5 @@ class ElasticsearchNode(Server):
         try:
             with urllib.request.urlopen(health, timeout=3) as response:
                 return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
+        except OSError:
             return False

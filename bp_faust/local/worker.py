@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,11 +33,10 @@ class Worker(Server):
 
     def is_ready(self) -> bool:
         """Tell whether the worker is at work."""
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token is not None else {}
+        request = urllib.request.Request(f"{self.url}readyz", headers=headers)
         try:
-            headers = {"Authorization": f"Bearer {self._token}"} if self._token is not None else {}
-            with urllib.request.urlopen(
-                urllib.request.Request(f"{self.url}readyz", headers=headers), timeout=3
-            ) as response:
+            with urllib.request.urlopen(request, timeout=3) as response:
                 return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
+        except OSError:
             return False

@@ -17,6 +17,13 @@ from bp_faust.search.retrying import OnRetry, TryAgain, address, describe, note_
 #: Whole-request answers that a single bad or large document can provoke: 400 for one that Elasticsearch's validation
 #: of the request stumbles over, such as an id above 512 bytes, 413 for a body above http.max_content_length.
 _BLAMES_A_DOCUMENT = frozenset({400, 413})
+
+#: How long a request's body may be, in bytes, but for a single larger document.
+_MAX_BYTES = 5_000_000
+
+#: How many requests are under way at a time.
+_IN_FLIGHT = 2
+
 _HEADERS = {"accept": "application/json", "content-type": "application/x-ndjson"}
 #: Trims the answer to what decides: a fifth of its bytes.
 _FILTER = {"filter_path": "errors,items.*.status,items.*.error"}
@@ -46,15 +53,13 @@ class BulkWriter:
         client: AsyncElasticsearch,
         *,
         max_documents: int = 5_000,
-        max_bytes: int = 5_000_000,
-        in_flight: int = 2,
         wait_first: float = 0.1,
         wait_longest: float = 5.0,
         on_retry: OnRetry = note_retry,
         on_request: Callable[[int], None] = lambda requests: None,
         index: str | None = None,
     ) -> None:
-        """Send requests of up to max_documents and max_bytes through client, in_flight of them at a time.
+        """Send requests of up to max_documents through client, a few at a time.
 
         Between tries it waits wait_first seconds, then twice as long each time up to wait_longest, plus jitter.
         on_retry is told each time, in one sentence that holds no document content. on_request is told before each
@@ -71,9 +76,7 @@ class BulkWriter:
         self._address = address(client)
         self.availability = Availability(self._address, index=index)
         self._max_documents = max_documents
-        self._max_bytes = max_bytes
-        self._in_flight = in_flight
-        self._slots = asyncio.Semaphore(in_flight)
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
         #: How many requests are waiting for a slot.
         self._waiting = 0
         self._wait_first = wait_first
@@ -94,7 +97,7 @@ class BulkWriter:
         started = time.perf_counter()
         unique = newest(documents)
         refused: list[Refused] = []
-        batches = requests(unique, self._max_documents, self._max_bytes)
+        batches = requests(unique, self._max_documents, _MAX_BYTES)
         try:
             await self._deliver_all(batches, refused)
         finally:
@@ -108,7 +111,7 @@ class BulkWriter:
             for entries in batches:
                 await self._deliver(entries, refused)
 
-        takers = [asyncio.create_task(take_batches()) for _ in range(self._in_flight)]
+        takers = [asyncio.create_task(take_batches()) for _ in range(_IN_FLIGHT)]
         try:
             await asyncio.gather(*takers)
         finally:
@@ -166,7 +169,7 @@ class BulkWriter:
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         """Wait until one more request may be in flight, in the order of asking."""
-        self._on_request(1 + self._waiting // self._in_flight)
+        self._on_request(1 + self._waiting // _IN_FLIGHT)
         self._waiting += 1
         try:
             await self._slots.acquire()

@@ -212,7 +212,7 @@ async def test_who_waits_for_others_tells_for_how_many_requests(proxy: FaultProx
     proxy.swallow()
     told: list[int] = []
     async with connect(proxy.url) as client:
-        writer = BulkWriter(client, in_flight=2, on_request=told.append)
+        writer = BulkWriter(client, on_request=told.append)
         writes = [asyncio.create_task(writer.write(_documents(index, 1))) for _ in range(6)]
         await _until(lambda: len(told) == 8)
         assert sorted(told) == [1, 1, 1, 1, 1, 1, 2, 2]
