@@ -32,6 +32,7 @@ _MOST_IN_FLIGHT = 64
 #: How long to wait for records while some partition is full, in seconds: so soon is it asked again.
 _FULL_PARTITION_POLL = 0.01
 
+#: What the watchdog calls the consumer's duties, or how their names begin.
 _FETCHER = "fetcher"
 _WORK = "work on "
 _READING = "reading from "
