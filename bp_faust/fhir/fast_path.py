@@ -26,6 +26,8 @@ _NUMBER = re.compile(rb'"[1-9][0-9]{0,2}(?:\.[0-9]+)?"|[1-9][0-9]{0,2}(?:\.[0-9]
 _PATIENT_TYPES = ("Patient", None)
 #: Decimals as long as this lie on the same side of every whole number as their nearest float.
 _EXACT_LENGTH = 15
+#: No common record is longer, in bytes; and of longer ones what is remembered might not fit into memory.
+_LONGEST_COMMON = 16 * 1024
 
 
 class _Coding(msgspec.Struct, gc=False):
@@ -96,6 +98,8 @@ _decode_component = msgspec.json.Decoder(_Component).decode
 
 def read(raw: bytes, options: ParseOptions) -> Reading | None:
     """Return the reading of a common record, None for any other."""
+    if len(raw) > _LONGEST_COMMON:
+        return None
     try:
         if not raw.isascii():
             raw.decode()
@@ -183,9 +187,9 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
 
 def _patient_id(reference: str) -> str | None:
     kind, _, identity = reference.partition("/")
-    if kind == "Patient" and 0 < len(identity) <= GREATEST_ID_LENGTH and "/" not in identity and identity.isprintable():
-        return identity
-    return None
+    if kind != "Patient" or "/" in identity or "?" in identity or "#" in identity:
+        return None
+    return identity if 0 < len(identity) <= GREATEST_ID_LENGTH and identity.isprintable() else None
 
 
 @lru_cache(maxsize=256)
