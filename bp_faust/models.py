@@ -47,6 +47,11 @@ class Reading(Struct, array_like=True, gc=False):
     #: ``Patient.birthDate`` as the record has it: a year, a month or a day.
     birth_date: str | None = None
 
+    @property
+    def time(self) -> float:
+        """Return when it was measured, else when it came in."""
+        return self.effective if self.effective is not None else self.received
+
 
 class Rejection(Struct, frozen=True):
     """Say why a record, or a part of it, is not a blood-pressure reading."""

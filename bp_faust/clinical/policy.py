@@ -218,8 +218,8 @@ def _contradictions(policy: Policy) -> Iterable[tuple[Place, str]]:
         yield ["alerts"], f"`readings` is not between 1 and `of`, or `of` above {_MOST_READINGS}"
     if not 1 <= rules.resolve_after <= _MOST_READINGS:
         yield ["alerts", "resolve_after"], f"`resolve_after` is not between 1 and {_MOST_READINGS}"
-    if min(rules.within_hours, rules.cooldown_hours, rules.escalate_after_hours) < 0:
-        yield ["alerts"], "A time is negative"
+    if not all(hours >= 0 for hours in (rules.within_hours, rules.cooldown_hours, rules.escalate_after_hours)):
+        yield ["alerts"], "A time is negative, or no number"
 
 
 #: How many readings a confirmation looks at, at most: they are kept with each patient.

@@ -23,7 +23,7 @@ from bp_faust.clinical.backtest import Backtest
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.policies import POLICIES, find_policy
 from bp_faust.clinical.policy import Judgement, PolicyError
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.times import timestamp
 from bp_faust.commands.command import Command
 from bp_faust.commands.terminal import progress_bar
 from bp_faust.fhir import ParseOptions, parse
@@ -188,7 +188,7 @@ def _written(path: str | None) -> Iterator[BinaryIO | None]:
 
 
 def _difference(reading: Reading, judgements: tuple[Judgement, Judgement]) -> dict[str, Any]:
-    time = reading.effective if reading.effective is not None else reading.received
+    time = reading.time
     return {
         "patient_id": reading.patient_id,
         "observation_id": reading.observation_id,
