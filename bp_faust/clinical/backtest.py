@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bp_faust.clinical.alerts import Transition, step
+from bp_faust.clinical.judgement import Judgement
 from bp_faust.clinical.judges import Rules
-from bp_faust.clinical.policy import Judgement
 from bp_faust.clinical.state import WITHDRAWN
 from bp_faust.clinical.times import timestamp
 from bp_faust.models import Reading, Track, Tracks

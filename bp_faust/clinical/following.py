@@ -105,7 +105,8 @@ def _no_entries(_: str) -> Iterable[tuple[str, Entry]]:
 
 
 def _is_expired(state: PatientState, reading: Reading, retention_seconds: float) -> bool:
-    return state.latest is not None and reading.time < state.latest.time - retention_seconds
+    time = reading.effective if reading.effective is not None else reading.received
+    return state.latest is not None and time < state.latest.time - retention_seconds
 
 
 def _forget_expired(

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
 
-from bp_faust.clinical.policy import Category, Circumstances, Condition, Interval, Judge, Judgement, Policy
+from bp_faust.clinical.judgement import Circumstances, Judge, Judgement
+from bp_faust.clinical.policy import Category, Condition, Interval, Policy
 from bp_faust.clinical.times import moment
 from bp_faust.models import Direction, MeasurementSetting, PatientSettings, Reading, Thresholds
 
@@ -31,7 +32,8 @@ class Rules(NamedTuple):
         born = reading.birth_date
         if born is None:
             return True
-        return reading.time >= _comes_of_age(born, self.judge.adult_age)
+        time = reading.effective if reading.effective is not None else reading.received
+        return time >= _comes_of_age(born, self.judge.adult_age)
 
     def of(self, reading: Reading) -> Judgement:
         """Return what a reading of this patient is."""

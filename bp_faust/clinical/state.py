@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bp_faust.clinical.policy import Judgement
+from bp_faust.clinical.judgement import Judgement
 from bp_faust.clinical.times import timestamp
 from bp_faust.models import Anomaly, Entry, Latest, PatientState, Reading, Seen
 
@@ -70,7 +70,7 @@ def step(
     if known is not None and order <= known.order:
         return None
     systolic, diastolic = reading.systolic, reading.diastolic
-    time = reading.time
+    time = reading.effective if reading.effective is not None else reading.received
     counted = reading.status not in WITHDRAWN and "implausible" not in reading.flags
     found = judge(reading) if counted else NOTHING
     entry = Entry(

@@ -20,9 +20,10 @@ from rich.table import Table
 
 from bp_faust.app import app, settings
 from bp_faust.clinical.backtest import Backtest
+from bp_faust.clinical.judgement import Judgement
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.policies import POLICIES, find_policy
-from bp_faust.clinical.policy import Judgement, PolicyError
+from bp_faust.clinical.policy import PolicyError
 from bp_faust.clinical.times import timestamp
 from bp_faust.commands.command import Command
 from bp_faust.commands.terminal import progress_bar

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bp_faust.clinical.judgement import Circumstances, Judge, judge
 from bp_faust.clinical.policies import POLICIES, find_policy
-from bp_faust.clinical.policy import Circumstances, Judge, PolicyError, judge, read_policy
+from bp_faust.clinical.policy import PolicyError, read_policy
 
 JUDGES = {name: Judge(policy) for name, policy in POLICIES.items()}
 
