@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -71,7 +72,15 @@ def of_request(request: Any, who: str | None = None) -> Actor:
 
 def of_command(who: str | None = None) -> Actor:
     """Return who acts by a command."""
-    return Actor(authenticated_by="operating system", host=socket.gethostname(), who=who, user=getpass.getuser())
+    return Actor(authenticated_by="operating system", host=socket.gethostname(), who=who, user=_user())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Containers are run by users that have no name there.
+        return str(os.getuid())
 
 
 async def act(actor: Actor, action: Action, *messages: Message) -> None:
