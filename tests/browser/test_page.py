@@ -151,6 +151,14 @@ async def test_json_is_indented_to_the_letter_and_places_are_found(visitor: Visi
         None,
         '"a":[]',
     ]
+    # Nobody could read it, and a browser would not come to an end with it.
+    assert await visitor.page.evaluate(
+        """async () => {
+            const {indented, locate} = await import("/web/json_text.js");
+            const deep = "[".repeat(200000) + "]".repeat(200000);
+            return indented(deep) === deep && locate(deep, "a[0]") === null;
+        }"""
+    )
 
 
 async def tab_to(page: Page, name: str) -> None:
