@@ -85,13 +85,13 @@ def _user() -> str:
 
 async def act(actor: Actor, action: Action, *messages: Message) -> None:
     """Send what an action takes, and its audit record; raise EngineError where Kafka does not take them all."""
-    await send_together(app, [audit_message(actor, action, "done"), *messages])
+    await send_together(app, [_message(actor, action, "done"), *messages])
     _tell(actor, action, "done")
 
 
 async def note(actor: Actor, action: Action, outcome: str) -> None:
     """Send an audit record alone, for what is too long for one transaction; raise EngineError as above."""
-    await send_together(app, [audit_message(actor, action, outcome)])
+    await send_together(app, [_message(actor, action, outcome)])
     _tell(actor, action, outcome)
 
 
@@ -101,8 +101,7 @@ def _tell(actor: Actor, action: Action, outcome: str) -> None:
     logger.info("Audited: %s, %s.", action.action, outcome, extra=fields)
 
 
-def audit_message(actor: Actor, action: Action, outcome: str) -> Message:
-    """Return the audit record of an action at this moment."""
+def _message(actor: Actor, action: Action, outcome: str) -> Message:
     time = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     parts = (Stamp(str(uuid4()), time, outcome), action, actor)
     record = {name: value for part in parts for name, value in msgspec.to_builtins(part).items()}
