@@ -15,18 +15,19 @@ from bp_faust.app import app, settings
 from bp_faust.audit import Action, act, of_request
 from bp_faust.dead_letters.described import described, headers, text, when
 from bp_faust.dead_letters.letters import MOST_REASONS
-from bp_faust.dead_letters.reasons import EXPLANATIONS, SETTINGS_INVALID
+from bp_faust.dead_letters.reasons import EXPLANATIONS, SETTINGS_INVALID, explain
 from bp_faust.dead_letters.topic import Filter, Found, read_latest, read_letter_at, replay_messages
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir.documents import unwrap
 from bp_faust.fhir.refusals import RefusedError
 from bp_faust.models import Rejection
 from bp_faust.patient_settings import PatientSettingsError, read_setting
-from bp_faust.tables import local_replays
+from bp_faust.tables import local_refusals, local_replays
 from bp_faust.topics import alerts, anomalies, dead_letters, patient_settings, readings
 from bp_faust.views.answers import (
     Meaning,
     Reasons,
+    Refusals,
     RefusedRecord,
     RefusedRecords,
     Replayed,
@@ -81,10 +82,15 @@ class _LetterView(View):
 class RefusalReasons(View):
     """Explain the reason codes."""
 
-    @operation(Reasons)
+    @operation(Reasons, query=LOCAL)
     async def get(self, request: Request) -> Response:
-        """Return by code what it means and what the sender should do."""
-        return self.json(Reasons({code: Meaning(*explained) for code, explained in EXPLANATIONS.items()}))
+        """Return by code what it means and what the sender should do; of Elasticsearch's, those that occurred."""
+        codes = {*EXPLANATIONS, *local_refusals()}
+        answers, _ = await ask_peers(request, "/refusals/", Refusals)
+        for answer in answers:
+            codes.update(answer.refusals)
+        explained = ((code, explain(code)) for code in sorted(codes))
+        return self.json(Reasons({code: Meaning(*found) for code, found in explained if found is not None}))
 
 
 @app.page("/refusals/replays/", name="refusal-replays")

@@ -55,7 +55,7 @@ export function refill(place, ...children) {
   const frames = () => [...place.querySelectorAll(".scroll")];
   const targets = () => [...place.querySelectorAll("a, summary, .scroll")];
   const scrolled = frames().map(one => one.scrollLeft);
-  const held = targets().indexOf(document.activeElement), href = document.activeElement.href;
+  const held = targets().indexOf(document.activeElement), href = document.activeElement?.href;
   place.replaceChildren(...children);
   frames().forEach((one, at) => { one.scrollLeft = scrolled[at] || 0; });
   if (held < 0) return;

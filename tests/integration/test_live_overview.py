@@ -56,6 +56,16 @@ async def first(overviews: AsyncIterator[dict[str, Any]], wanted: Callable[[dict
     return await asyncio.wait_for(look(), SHOWN_SECONDS)
 
 
+async def end_of(overviews: AsyncIterator[dict[str, Any]]) -> None:
+    """Wait until the worker ends a stream."""
+
+    async def rest() -> None:
+        async for _ in overviews:
+            pass
+
+    await asyncio.wait_for(rest(), SHOWN_SECONDS)
+
+
 def browser(worker: WorkerProcess) -> aiohttp.ClientSession:
     """Return what keeps cookies as a browser does."""
     return aiohttp.ClientSession(f"http://127.0.0.1:{worker.port}", cookie_jar=aiohttp.CookieJar(unsafe=True))
@@ -244,12 +254,7 @@ async def test_streams_end_with_their_session_and_need_one(start_worker: StartWo
             cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
             async with session.delete("/session/", headers=FROM_PAGE) as response:
                 assert response.status == 200
-
-            async def rest() -> None:
-                async for _ in overviews:
-                    pass
-
-            await asyncio.wait_for(rest(), SHOWN_SECONDS)
+            await end_of(overviews)
             await first(others, lambda one: bool(one["workers"]))
         async with session.get("/overview/", cookies=cookies) as response:
             assert response.status == 401
@@ -275,11 +280,6 @@ async def test_signing_out_at_one_worker_ends_the_session_at_the_others(start_wo
                 await first(stream, lambda one: len(one["workers"]) == 2)
             async with session.delete("/session/", headers=FROM_PAGE) as response:
                 assert response.status == 200
-
-            async def rest() -> None:
-                async for _ in overviews:
-                    pass
-
-            await asyncio.wait_for(rest(), SHOWN_SECONDS)
+            await end_of(overviews)
         async with kept.get("/overview/") as response:
             assert response.status == 401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -22,8 +22,6 @@ FHIR_TOKEN = "another-one-for-fhir"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 FHIR_BEARER = {"Authorization": f"Bearer {FHIR_TOKEN}"}
 FROM_PAGE = {"Sec-Fetch-Site": "same-origin"}
-
-Ask = Callable[..., "web.Response"]
 
 
 def _session(token: str = TOKEN) -> dict[str, str]:
