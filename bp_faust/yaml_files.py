@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,8 +39,11 @@ def read_yaml(
         mark = exc.problem_mark or exc.context_mark
         line = mark.line + 1 if mark else 1
         raise error(f"{name}, line {line}: {exc.problem or exc.context}.") from exc
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError) as exc:
+        # A ValueError is a date that the calendar does not have.
         raise error(f"{name}: {exc}.") from exc
+    for key in _repeated_keys(root):
+        raise error(f"{name}, line {key.start_mark.line + 1}: `{key.value}` stands here for the second time.")
     try:
         data = msgspec.convert(content, kind, dec_hook=decode, strict=True)
     except msgspec.ValidationError as exc:
@@ -49,6 +52,26 @@ def read_yaml(
     for path, what in contradictions(data):
         raise error(f"{name}, line {_line(root, path)}: {what}.")
     return data
+
+
+def _repeated_keys(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """Yield the keys that stand in a mapping again; PyYAML would let the last one count without a word."""
+    nodes, visited = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in visited:
+            continue  # an alias, which may even lead back to where it stands
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            names = set()
+            for key, value in node.value:
+                nodes.append(value)
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in names:
+                        yield key
+                    names.add(key.value)
 
 
 def _what_and_path(exc: msgspec.ValidationError) -> tuple[str, Place]:
