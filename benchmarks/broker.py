@@ -56,10 +56,6 @@ class Broker:
         if topics:
             await self._admin.delete_topics(topics)
 
-    async def topics(self) -> set[str]:
-        """Return the names of all topics."""
-        return set(await self._admin.list_topics())
-
     async def load(self, topic: str, values: Iterable[bytes]) -> int:
         """Spread values over the topic's partitions in turn, in record batches; return how many there were."""
         count = 0

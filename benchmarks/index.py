@@ -33,13 +33,6 @@ class Index:
                 raise TimeoutError(f"Elasticsearch took {written:,} of {documents:,} documents in {seconds:.0f} s.")
             await asyncio.sleep(0.05)
 
-    async def count(self) -> int:
-        """Return how many documents there are."""
-        await self.client.indices.refresh(index=self.name)
-        answer = await self.client.count(index=self.name)
-        count: int = answer["count"]
-        return count
-
 
 @contextlib.asynccontextmanager
 async def watched_index(url: str, name: str) -> AsyncIterator[Index]:

@@ -42,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=2026, help="what chance in tests/chaos is drawn from")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Java compile quickly, not well: servers live for minutes here, but in the long forms, which time them."""
+    if not config.getoption("--full"):
+        os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
 @pytest.fixture(scope="session")
 def full(request: pytest.FixtureRequest) -> bool:
     """Tell whether the long forms are to run."""

@@ -1,7 +1,8 @@
 """Stand in front of a real Elasticsearch and break what passes, for tests of the writer and of the whole worker."""
 
+from __future__ import annotations
+
 import asyncio
-import io
 import socket
 import zlib
 from collections import Counter, defaultdict
@@ -10,12 +11,10 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import orjson
-from aiohttp import ClientSession, web
+from aiohttp import web
 
-from tests.worker_process import free_port
+from tests.elasticsearch_proxy import ElasticsearchProxy
 
-#: Above any bulk request that a test sends; aiohttp's own limit of 1 MiB is below most.
-_LARGEST_BODY = 256 * 1024 * 1024
 _ERROR_TYPES = {
     400: "document_parsing_exception",
     403: "security_exception",
@@ -34,17 +33,15 @@ class SentDocument(NamedTuple):
     lines: bytes
 
 
-class FaultProxy:
+class FaultProxy(ElasticsearchProxy):
     """Pass requests on to Elasticsearch, or misbehave in one of the ways below until ``heal`` is called.
 
-    Use it as an asynchronous context manager; ``url`` stays the same throughout, also while connections are refused.
-    ``sent`` counts, by index, how often each document id came in a bulk request, passed on or not.
+    ``url`` stays the same throughout, also while connections are refused. ``sent`` counts, by index, how often each
+    document id came in a bulk request, passed on or not.
     """
 
     def __init__(self, target: str) -> None:
-        self._target = target.rstrip("/")
-        self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
+        super().__init__(target)
         self.sent: dict[str, Counter[str]] = defaultdict(Counter)
         #: By status, the ids of the documents that damage_items struck.
         self.struck: dict[int, set[str]] = defaultdict(set)
@@ -101,28 +98,15 @@ class FaultProxy:
             self._placeholder = None
             await self._listen()
 
-    async def __aenter__(self) -> "FaultProxy":
-        # aiohttp would ask for gzip of its own accord, and _damage has to read the answer.
-        self._session = ClientSession(auto_decompress=False, skip_auto_headers=("Accept-Encoding",))
-        await self._listen()
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._runner.cleanup()
         if self._placeholder is not None:
             self._placeholder.close()
-        await self._session.close()
+        await super().__aexit__(kind, error, trace)
 
-    async def _listen(self) -> None:
-        application = web.Application(client_max_size=_LARGEST_BODY)
-        application.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
-
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
+        """Do with a request what is to be done at the moment."""
         body = await request.read()
         self.arrived += 1
         documents = _documents(body) if request.path.endswith("/_bulk") else []
@@ -136,8 +120,7 @@ class FaultProxy:
             return web.Response(status=413)
         if documents and self._item_faults:
             return await self._damage(request, documents)
-        status, headers, answer = await self._pass_on(request, body)
-        return web.Response(status=status, headers=headers, body=answer)
+        return await self.pass_on(request, body)
 
     async def _damage(self, request: web.Request, documents: list[SentDocument]) -> web.Response:
         faults = [self._fault(document) for document in documents]
@@ -146,10 +129,11 @@ class FaultProxy:
         headers = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
         answer: dict[str, Any] = {"errors": False, "items": []}
         if passed:
-            status, headers, raw = await self._pass_on(request, passed)
-            if status != 200:
-                return web.Response(status=status, headers=headers, body=raw)
-            answer = orjson.loads(raw)
+            response = await self.pass_on(request, passed)
+            if response.status != 200:
+                return response
+            assert isinstance(response.body, bytes)
+            headers, answer = dict(response.headers), orjson.loads(response.body)
         real = iter(answer["items"])
         answers = [next(real) if passed else None for passed in passes]
         answer["items"] = [
@@ -168,24 +152,6 @@ class FaultProxy:
                 self.struck[status].add(document.identity)
                 return status
         return None
-
-    async def _pass_on(self, request: web.Request, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        headers = {
-            name: value
-            for name, value in request.headers.items()
-            if name.lower() not in ("host", "content-length", "accept-encoding")
-        }
-        # As a file, since aiohttp warns of large bodies that are none, and a warning is an error here.
-        content = io.BytesIO(body) if body else None
-        async with self._session.request(
-            request.method, self._target + request.path_qs, data=content, headers=headers
-        ) as answer:
-            kept = {
-                name: value
-                for name, value in answer.headers.items()
-                if name.lower() not in ("content-length", "transfer-encoding")
-            }
-            return answer.status, kept, await answer.read()
 
 
 def _documents(body: bytes) -> list[SentDocument]:

@@ -95,14 +95,16 @@ async def committed_offsets(kafka: str, group: str) -> dict[TopicPartition, int]
         await admin.close()
 
 
-async def reset_group(kafka: str, group: str) -> None:
-    """Set all of a group's committed offsets to the beginning, as its operator would while no worker runs."""
-    offsets = await committed_offsets(kafka, group)
+async def reset_group(kafka: str, group: str, *topics: str) -> None:
+    """Set a group's committed offsets to the beginning, of some topics or all, as its operator would.
+
+    No worker may run meanwhile.
+    """
+    partitions = [tp for tp in await committed_offsets(kafka, group) if not topics or tp.topic in topics]
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False)
     async with consumer:
-        consumer.assign(list(offsets))
-        beginning = await consumer.beginning_offsets(list(offsets))
-        await consumer.commit(beginning)
+        consumer.assign(partitions)
+        await consumer.commit(await consumer.beginning_offsets(partitions))
 
 
 async def uncommitted(kafka: str, group: str, topics: Iterable[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from elasticsearch import AsyncElasticsearch
@@ -16,9 +16,11 @@ from tests.worker_process import WorkerProcess, WorkerSettings
 DRAINED_SECONDS = 120.0
 
 
-async def wait_until_drained(settings: WorkerSettings, seconds: float = DRAINED_SECONDS) -> None:
-    """Wait until every agent has committed all there is."""
-    topics = [
+async def wait_until_drained(
+    settings: WorkerSettings, seconds: float = DRAINED_SECONDS, topics: Sequence[str] = ()
+) -> None:
+    """Wait until all there is on some topics has been worked through and committed, or on all that agents read."""
+    topics = topics or [
         settings.readings_topic,
         f"{settings.app_id}-readings",
         settings.anomalies_topic,
@@ -65,6 +67,14 @@ async def documents(settings: WorkerSettings, fields: list[str] | None = None) -
             if len(hits) < 5000:
                 return found
             after = hits[-1]["sort"]
+
+
+async def anomaly_types(settings: WorkerSettings) -> dict[tuple[str, str], str]:
+    """Return the types of the index's anomalies by patient and Observation; fail where one is there twice."""
+    found = await documents(settings, ["patient_id", "observation_id", "anomaly_type"])
+    types = {(one["patient_id"], one["observation_id"]): one["anomaly_type"] for one in found}
+    assert len(found) == len(types), f"There are {len(found)} documents of {len(types)} readings."
+    return types
 
 
 def table_counts(worker: WorkerProcess) -> dict[str, dict[str, int]]:

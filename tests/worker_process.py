@@ -151,9 +151,8 @@ class WorkerSettings:
 class WorkerProcess:
     """Hold one worker process."""
 
-    log_level = "info"
-    #: Options of the command itself, beside the log level.
-    worker_options: Sequence[str] = ()
+    #: Options of the command itself.
+    worker_options: Sequence[str] = ("-l", "info")
 
     def __init__(
         self, settings: WorkerSettings, name: str, environment: dict[str, str], options: Sequence[str] = ()
@@ -177,7 +176,7 @@ class WorkerProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*FAUST, *self._options, "worker", "-l", self.log_level, *self.worker_options],
+                [*FAUST, *self._options, "worker", *self.worker_options],
                 env=self.settings.environment(**environment),
                 cwd=self.settings.directory,
                 stdout=log,

@@ -203,3 +203,8 @@ class ChangelogTableManager(TableManager):
         if self._recovery is None:
             self._recovery = ChangelogRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
+
+    async def on_start(self) -> None:
+        """Begin at once; Faust sleeps for a second first, as tables may be declared late, and an App's here are not."""
+        await self._update_channels()
+        await self.recovery.start()

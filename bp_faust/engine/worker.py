@@ -27,6 +27,9 @@ STOP_SECONDS = 25.0
 #: How long a worker may take to stop that was refused when it started, in seconds: it has hardly begun.
 _REFUSED_SECONDS = 5.0
 
+#: How long what is cancelled in the end may take to end, in seconds.
+_CANCELLED_SECONDS = 1.0
+
 #: After how many new objects the collector looks at them; its default of 700 is reached many times a batch.
 _GARBAGE_THRESHOLDS = (50_000, 20, 20)
 
@@ -55,6 +58,12 @@ class BatchWorker(PrivateWorker):
             if cast("App", self.app).failure is not None:
                 raise  # it had started
             self._note_refusal(exc)
+
+    async def _sentinel_task(self) -> None:
+        """Wait until what was cancelled has ended, before the event loop is closed; mode sleeps for a second."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=_CANCELLED_SECONDS)
 
     def refuse(self, reason: Exception) -> None:
         """Stop, for a reason that is told in one line."""

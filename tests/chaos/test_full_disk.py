@@ -16,7 +16,7 @@ from tests import oracle
 from tests.chaos.figures import Figures
 from tests.chaos.small_disk import NoDiskError, SmallDisk
 from tests.kafka_client import produce
-from tests.pipeline import documents, table_counts, wait_until_drained
+from tests.pipeline import anomaly_types, table_counts, wait_until_drained
 from tests.worker_process import WorkerProcess, WorkerSettings, wait_for
 
 CASE = "8 bounded"
@@ -119,10 +119,7 @@ async def test_a_full_disk_ends_the_worker_and_nothing_is_lost_or_doubled(
         await wait_until_drained(settings)
         truth = oracle.counts(envelopes[: sent + READINGS_A_ROUND])
         assert await asyncio.to_thread(table_counts, worker) == truth
-    found = await documents(settings)
-    truth_of_documents = oracle.documents(envelopes)
-    assert len(found) == len(truth_of_documents)
-    assert {(one["patient_id"], one["observation_id"]): one["anomaly_type"] for one in found} == truth_of_documents
+    assert await anomaly_types(settings) == oracle.documents(envelopes)
     _add(figures, outcomes)
     assert not [outcome for outcome in outcomes if not outcome.status or not outcome.status_at_start]
 

@@ -14,7 +14,7 @@ from tests import oracle
 from tests.chaos.figures import Figures
 from tests.chaos.poison import MOST_BYTES, WAYS, Record, records_of
 from tests.chaos.watching import Watch
-from tests.kafka_client import create_topic, produce, read_all, uncommitted
+from tests.kafka_client import create_topic, produce, read_all
 from tests.pipeline import table_counts, wait_until_drained
 from tests.worker_process import WorkerProcess, WorkerSettings
 
@@ -112,13 +112,7 @@ async def _seconds_of_work(worker: WorkerProcess, watch: Watch) -> float:
     settings = worker.settings
     await asyncio.wait_for(watch.ready.wait(), DRAINED_SECONDS)
     started = time.monotonic()
-    while any(
-        (
-            await uncommitted(settings.kafka, settings.app_id, [settings.readings_topic, f"{settings.app_id}-readings"])
-        ).values()
-    ):
-        assert time.monotonic() < started + DRAINED_SECONDS, worker.log_tail()
-        await asyncio.sleep(0.2)
+    await wait_until_drained(settings, DRAINED_SECONDS, [settings.readings_topic, f"{settings.app_id}-readings"])
     return time.monotonic() - started
 
 

@@ -17,8 +17,6 @@ from typing import Any
 
 from bp_faust.app import app
 
-__all__ = ["WOUNDS", "app"]
-
 
 async def _for_ever(*_: Any, **__: Any) -> None:
     await asyncio.Event().wait()

@@ -15,7 +15,12 @@ async def test_the_throughput_section_runs_and_all_contenders_come_out_right(
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, "--output", str(tmp_path), cwd=REPOSITORY, stdout=-1, stderr=-2
     )
-    told, _ = await asyncio.wait_for(process.communicate(), 300)
+    try:
+        told, _ = await asyncio.wait_for(process.communicate(), 300)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
     assert process.returncode == 0, told.decode()[-3000:]
     assert "raw aiokafka" in (tmp_path / "report.md").read_text()
     assert json.loads((tmp_path / "report.json").read_text())

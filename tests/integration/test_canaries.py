@@ -302,7 +302,7 @@ async def test_no_planted_name_id_or_secret_is_logged(
 
 async def test_not_even_at_debug_is_a_secret_logged(settings: WorkerSettings, log: Callable[[], str]) -> None:
     class DebugWorker(WorkerProcess):
-        log_level = "debug"
+        worker_options = ("-l", "debug")
 
     async with refusing() as port:
         worker = DebugWorker(settings, "worker", {**ALL_SECRETS, **receivers(port)})

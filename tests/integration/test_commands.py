@@ -19,6 +19,7 @@ from bp_faust.fhir.resources import validate
 from bp_faust.simulation import Simulation
 from bp_faust.simulation.scenarios import find_scenario
 from tests.kafka_client import read_all
+from tests.running_command import running
 from tests.worker_process import FAUST, WorkerSettings, free_port, wait_for
 
 OURS = ["demo", "dlq", "doctor", "generate", "produce", "send", "settings", "stack", "worker"]
@@ -274,23 +275,13 @@ _HEED_CTRL_C = (
 
 def test_ctrl_c_ends_a_command_without_a_trace(settings: WorkerSettings) -> None:
     log = settings.directory / "produce.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            # Who runs the tests in the background may have Ctrl-C ignored.
-            [sys.executable, "-c", _HEED_CTRL_C, *FAUST, "produce", "--count", "100000"],
-            env=settings.environment(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    # Who runs the tests in the background may have Ctrl-C ignored.
+    command = [sys.executable, "-c", _HEED_CTRL_C, *FAUST, "produce", "--count", "100000"]
+    with running(command, log, env=settings.environment()) as process:
         topic = settings.readings_topic
         # What is read must be there first.
         assert settings.faust("send", topic).returncode == 0
         wait_for(lambda: len(asyncio.run(read_all(settings.kafka, topic))) > 3, 60, "readings")
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
-    finally:
-        process.kill()
-        process.wait(30)
     assert log.read_text() == ""

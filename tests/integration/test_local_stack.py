@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -20,6 +24,7 @@ from bp_faust.local.errors import DataInUseError, DownloadError, PortTakenError
 from bp_faust.local.purging import purge
 from bp_faust.local.stack import Stack
 from tests.kafka_client import read_all
+from tests.running_command import running
 from tests.worker_process import FAUST, free_port, wait_for
 
 
@@ -86,15 +91,12 @@ def test_a_download_that_lost_a_file_is_done_again(tmp_path: Path) -> None:
 def test_the_command_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "stack.log"
     command = [*FAUST, "stack", "--kafka-port", "0", "--elasticsearch-port", "0", "--data-dir", str(tmp_path / "data")]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, cwd=tmp_path, start_new_session=True
-        )
-    wait_for(lambda: "Ctrl-C ends both" in log.read_text(), 120, "the stack")
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert len(children) == 2
-    os.kill(process.pid, number)
-    process.wait(60)
+    with running(command, log, cwd=tmp_path) as process:
+        wait_for(lambda: "Ctrl-C ends both" in log.read_text(), 120, "the stack")
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) == 2
+        os.kill(process.pid, number)
+        process.wait(60)
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     if number != signal.SIGKILL:
@@ -126,50 +128,48 @@ def test_offline_starts_where_nothing_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("stack", "bare_path")
 def test_the_demo_shows_anomalies_keeps_them_and_ends_cleanly(tmp_path: Path) -> None:
-    import json
-    import re
-    import urllib.request
-
-    def get(url: str) -> object:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                return json.load(response)
-        except OSError:
-            return None
-
     seen = 0
-    for _ in range(2):
-        log = tmp_path / "demo.log"
+    for number in range(2):
+        log = tmp_path / f"demo-{number}.log"
         command = [*FAUST, "demo", "--kafka-port", "0", "--elasticsearch-port", "0", "--data-dir", "data"]
         environment = {**os.environ, "BP_FAUST_WEB_PORT": str(free_port()), "BP_FAUST_SIMULATION_INTERVAL": "0.2"}
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, cwd=tmp_path, env=environment, start_new_session=True
-            )
-        found = wait_for(lambda log=log: re.search(r"The page: (\S+)", log.read_text()), 150, "the demo")
-        page = found.group(1)
-        elasticsearch = re.search(r"Elasticsearch at (\S+)", log.read_text())
-        assert elasticsearch
-        with urllib.request.urlopen(page, timeout=5) as response:
-            assert b"<title>Blood pressure" in response.read()
-
-        def shown(page: str = page) -> int:
-            answer = get(f"{page}patients/")
-            return sum(sum(patient["anomalies"].values()) for patient in answer["patients"]) if answer else 0  # type: ignore[index]
-
-        def indexed(url: str = elasticsearch.group(1)) -> int:
-            answer = get(f"{url}/blood_pressure_anomalies_v2/_count")
-            return answer["count"] if answer else 0  # type: ignore[index]
-
-        wait_for(lambda shown=shown, seen=seen: shown() > seen, 90, "anomalies on the page")
-        wait_for(lambda indexed=indexed, seen=seen: indexed() > seen, 90, "anomalies in Elasticsearch")
-        seen = shown()
-        children = psutil.Process(process.pid).children(recursive=True)
-        os.kill(process.pid, signal.SIGINT)
-        assert process.wait(90) == 0
+        with running(command, log, cwd=tmp_path, env=environment) as process:
+            seen = look_at_demo(log, seen)
+            children = psutil.Process(process.pid).children(recursive=True)
+            os.kill(process.pid, signal.SIGINT)
+            assert process.wait(90) == 0
         _, alive = psutil.wait_procs(children, timeout=10)
         assert not alive
         assert "Traceback" not in log.read_text()
+
+
+def look_at_demo(log: Path, seen: int) -> int:
+    """Wait until a demo's page and Elasticsearch show more than so many anomalies; return how many the page shows."""
+    page = wait_for(lambda: re.search(r"The page: (\S+)", log.read_text()), 150, "the demo")[1]
+    elasticsearch = re.search(r"Elasticsearch at (\S+)", log.read_text())
+    assert elasticsearch
+    with urllib.request.urlopen(page, timeout=5) as response:
+        assert b"<title>Blood pressure" in response.read()
+
+    def shown() -> int:
+        patients = answer_of(f"{page}patients/").get("patients", ())
+        return sum(sum(patient["anomalies"].values()) for patient in patients)
+
+    def indexed() -> int:
+        return int(answer_of(f"{elasticsearch[1]}/blood_pressure_anomalies_v2/_count").get("count", 0))
+
+    wait_for(lambda: shown() > seen, 90, "anomalies on the page")
+    wait_for(lambda: indexed() > seen, 90, "anomalies in Elasticsearch")
+    return shown()
+
+
+def answer_of(url: str) -> dict[str, Any]:
+    """Return the JSON of an address, empty where there is none yet."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return dict(json.load(response))
+    except OSError:
+        return {}
 
 
 def test_without_a_registry_the_message_says_what_to_check(tmp_path: Path) -> None:

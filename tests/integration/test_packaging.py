@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.documented import REPOSITORY, copy_sources
+from tests.running_command import running
 from tests.worker_process import free_port, wait_for
 
 #: How long it may take to make the archives, and to install one with all that it needs, in seconds.
@@ -90,28 +91,11 @@ def test_a_wheel_in_an_empty_environment_runs_the_demo(wheel: Path, tmp_path: Pa
         "PATH": os.pathsep.join([str(environment / "bin"), os.environ["PATH"]]),
         "PYTHONUNBUFFERED": "1",
     }
-    where = run(
-        "python",
-        "-c",
-        "import bp_faust; print(bp_faust.__file__)",
-        seconds=60,
-        cwd=elsewhere,
-        env={
-            **inherited,
-            **settings,
-        },
-    ).stdout
+    tell = "import bp_faust; print(bp_faust.__file__)"
+    where = run("python", "-c", tell, seconds=60, cwd=elsewhere, env={**inherited, **settings}).stdout
     assert where.startswith(str(environment))
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["bp-faust", "demo", "--kafka-port", "0", "--elasticsearch-port", "0"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=elsewhere,
-            env={**inherited, **settings},
-            start_new_session=True,
-        )
-    try:
+    command = ["bp-faust", "demo", "--kafka-port", "0", "--elasticsearch-port", "0"]
+    with running(command, log, cwd=elsewhere, env={**inherited, **settings}) as process:
 
         def page() -> str | None:
             assert process.poll() is None, log.read_text()
@@ -130,7 +114,3 @@ def test_a_wheel_in_an_empty_environment_runs_the_demo(wheel: Path, tmp_path: Pa
                 assert answer.status == 200
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(90) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(30)

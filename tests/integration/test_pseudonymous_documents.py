@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
 from elasticsearch import AsyncElasticsearch
 
 from bp_faust.pseudonyms import SHORTEST_KEY, patient_pseudonym
 from tests import oracle
-from tests.kafka_client import committed_offsets, produce, read_all
+from tests.kafka_client import produce, read_all, reset_group
 from tests.pipeline import wait_until_drained
 from tests.worker_process import WorkerProcess, WorkerSettings
 
@@ -28,15 +27,6 @@ async def hits(settings: WorkerSettings, index: str) -> dict[str, dict[str, Any]
     by_patient = {hit["_source"]["patient_id"]: {**hit["_source"], "_id": hit["_id"]} for hit in found}
     assert len(by_patient) == len(found)
     return by_patient
-
-
-async def read_again(settings: WorkerSettings, *topics: str) -> None:
-    """Set the group's offsets of some topics to the beginning, as an operator would while no worker runs."""
-    tps = [tp for tp in await committed_offsets(settings.kafka, settings.app_id) if tp.topic in topics]
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=settings.app_id, enable_auto_commit=False)
-    async with consumer:
-        consumer.assign(tps)
-        await consumer.commit(await consumer.beginning_offsets(tps))
 
 
 async def test_corrections_and_withdrawals_meet_the_documents_of_pseudonyms(
@@ -101,7 +91,7 @@ async def test_after_the_key_was_changed_all_documents_can_be_written_under_the_
     async with AsyncElasticsearch(settings.elasticsearch_url) as client:
         for index in (settings.index, settings.alerts_index):
             await client.indices.delete(index=index)
-    await read_again(settings, settings.anomalies_topic, settings.alerts_topic)
+    await reset_group(settings.kafka, settings.app_id, settings.anomalies_topic, settings.alerts_topic)
     again = start_worker("again", BP_FAUST_PSEUDONYM_KEY=NEW_KEY, BP_FAUST_POLICY="aha-2017")
     await wait_until_drained(settings)
     for index in (settings.index, settings.alerts_index):

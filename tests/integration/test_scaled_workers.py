@@ -35,7 +35,7 @@ class Container(WorkerProcess):
             **more,
         }
         # As the image's CMD does with the container's host name.
-        self.worker_options = [f"--web-host={self.host}"]
+        self.worker_options = [*self.worker_options, f"--web-host={self.host}"]
         super().__init__(settings, f"worker-{number}", environment)
 
     def url(self, path: str) -> str:
