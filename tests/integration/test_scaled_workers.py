@@ -135,7 +135,7 @@ async def test_more_partitions_take_another_installation_that_reads_all_again(
     found = oracle.documents(envelopes)
     async with AsyncElasticsearch(settings.elasticsearch_url) as client:
         deadline = asyncio.get_running_loop().time() + 60
-        while (await client.count(index=another.index))["count"] != len(found):
+        while (await client.count(index=another.index, ignore_unavailable=True))["count"] != len(found):
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.2)
-            await client.indices.refresh(index=another.index)
+            await client.indices.refresh(index=another.index, ignore_unavailable=True)
