@@ -30,6 +30,8 @@ SURVEY_MEANS = {
 
 #: The year in which people are of the age that was drawn for them; they grow older from there.
 YEAR = 2026
+#: The first year at whose beginning all of them are born.
+FIRST_YEAR = YEAR - 19
 
 #: How many have hypertension, as 140/90 mmHg or drugs against it, below the ages 40 and 60 and from there on: Fryar CD
 #: et al., NCHS Data Brief 289, 2017. How many of them take drugs: 76.4 %, Yoon SS et al., NCHS Data Brief 107, 2012.
