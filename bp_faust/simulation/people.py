@@ -6,6 +6,7 @@ versions of Faker.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -139,6 +140,7 @@ def _decade(age: int) -> int:
     return min(max(age // 10, 2), 7) - 2
 
 
+@functools.cache
 def _mean_offset(age: int) -> Pressure:
     """Return how far people of an age lie from all adults because of how many of them have hypertension."""
     hypertensive = OFFSETS["untreated"].towards(OFFSETS["treated"], _MEDICATED)
