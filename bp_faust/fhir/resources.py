@@ -44,7 +44,7 @@ def observation(
                 ]
             }
         ],
-        "code": _loinc("85354-9", "Blood pressure panel"),
+        "code": _loinc("85354-9", "Blood pressure panel with all children optional"),
         "subject": {"reference": f"Patient/{patient_id}"},
     }
     if effective is not None:
