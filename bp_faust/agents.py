@@ -10,7 +10,7 @@ import msgspec
 
 from bp_faust import fhir
 from bp_faust.app import app, settings
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.times import timestamp
 from bp_faust.dead_letters.letters import (
     first_place_of,
     is_replay_note,

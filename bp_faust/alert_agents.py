@@ -16,7 +16,7 @@ from mode.utils.logging import get_logger
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from bp_faust.app import app, settings
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.times import timestamp
 from bp_faust.engine.batches import Batch
 from bp_faust.fhir.output import communication, flag, notification_bundle
 from bp_faust.models import AlertEvent
@@ -120,7 +120,7 @@ if settings.fhir_output:
 async def _deliver(resources: list[dict[str, object]], batch: Batch) -> None:
     subscriber_url = settings.secret("fhir_subscriber_url")
     assert subscriber_url is not None
-    base = f"{app.conf.canonical_url}fhir".replace("//fhir", "/fhir")
+    base = str(app.conf.canonical_url / "fhir")
     for number, chosen in enumerate(_pieces(resources)):
         event_number = batch.records[0].offset + number * _RESOURCES_IN_A_BUNDLE
         bundle = notification_bundle(

@@ -47,6 +47,14 @@ class Reading(Struct, array_like=True, gc=False):
     #: ``Patient.birthDate`` as the record has it: a year, a month or a day.
     birth_date: str | None = None
 
+    @property
+    def time(self) -> float:
+        """Return when it was measured, else when it came in.
+
+        What is done for each reading spells it out, to save the call.
+        """
+        return self.effective if self.effective is not None else self.received
+
 
 class Rejection(Struct, frozen=True):
     """Say why a record, or a part of it, is not a blood-pressure reading."""
@@ -239,7 +247,7 @@ class Anomaly(Struct, gc=False):
     anomaly_type: str | None
     #: ISO 8601 in UTC: the reading's effective time, else the Kafka record's.
     timestamp: str
-    #: What is wrong, by which rules: a JSON array of ``clinical.policy.Finding``, encoded once for many readings.
+    #: What is wrong, by which rules: a JSON array of ``clinical.judgement.Finding``, encoded once for many readings.
     findings: Annotated[Raw, Meta(extra_json_schema=_FINDINGS)] = field(default_factory=_no_findings)
 
 

@@ -20,7 +20,7 @@ from bp_faust.clinical.following import (
     take_readings,
 )
 from bp_faust.clinical.judges import Judges, Rules
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.times import timestamp
 from bp_faust.clinical.totals import Totals, together
 from bp_faust.engine.batches import Effects, Header
 from bp_faust.fhir.output import average_observation
@@ -116,8 +116,8 @@ class PatientBatch:
                 self._cohorts[signal.cohort] = signal.settings
                 value = cohorts.encode(signal.settings) if signal.settings is not None else None
                 self._changes[cohort_key(signal.cohort)] = value
-                members = [one for one, state in patients_of(self._partition) if _is_in(state, signal.cohort)]
-                self.load(members)
+                self.load([one for one, state in patients_of(self._partition) if _is_in(state, signal.cohort)])
+                members = [one for one, state in self._states.items() if _is_in(state, signal.cohort)]
                 for patient_id in members:
                     self._expect(patient_id, signal.time)
 

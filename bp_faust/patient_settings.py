@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 import msgspec
 
+from bp_faust.fhir.subjects import known_birth_date
 from bp_faust.models import PatientSettings
 from bp_faust.signals import SetCohort, SetPatient
 
-_BIRTH_DATE = re.compile(r"[12][0-9]{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 _MOST_MMHG = 400
 _MOST_DAYS = 366
 
@@ -50,7 +49,7 @@ def check(settings: PatientSettings, *, of_cohort: bool) -> None:
     """Raise PatientSettingsError where a setting cannot be meant."""
     if of_cohort and (settings.cohort is not None or settings.birth_date is not None):
         raise PatientSettingsError("A cohort has neither a cohort nor a birth date")
-    if settings.birth_date is not None and not _BIRTH_DATE.fullmatch(settings.birth_date):
+    if settings.birth_date is not None and known_birth_date(settings.birth_date) is None:
         raise PatientSettingsError("birth_date is no date: write 1950, 1950-06 or 1950-06-15")
     if settings.muted_until is not None:
         try:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bp_faust import topics
 from bp_faust.audit import Action, Actor, Stamp
-from bp_faust.clinical.policy import Finding
+from bp_faust.clinical.judgement import Finding
 from bp_faust.models import AlertEvent, Anomaly, PatientSettings, Refusal
 from bp_faust.schemas import schemas_of
 from bp_faust.views.answers import FhirResource

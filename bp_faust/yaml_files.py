@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -16,15 +16,6 @@ _Data = TypeVar("_Data")
 #: Where in a file msgspec found something wrong, as ``$.categories[1].when``.
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\[\.\.\.\]")
-
-
-class _Loader(yaml.SafeLoader):
-    """Leave a date as its text: msgspec, which reads it then, tells of a 13th month with its place."""
-
-    yaml_constructors: ClassVar = {
-        **yaml.SafeLoader.yaml_constructors,
-        "tag:yaml.org,2002:timestamp": yaml.SafeLoader.construct_yaml_str,
-    }
 
 
 def read_yaml(
@@ -42,14 +33,17 @@ def read_yaml(
     every member is of its type.
     """
     try:
-        root = yaml.compose(text, Loader=_Loader)
-        content = yaml.load(text, Loader=_Loader)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         line = mark.line + 1 if mark else 1
         raise error(f"{name}, line {line}: {exc.problem or exc.context}.") from exc
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError) as exc:
+        # A ValueError is a date that the calendar does not have.
         raise error(f"{name}: {exc}.") from exc
+    for key in _repeated_keys(root):
+        raise error(f"{name}, line {key.start_mark.line + 1}: `{key.value}` stands here for the second time.")
     try:
         data = msgspec.convert(content, kind, dec_hook=decode, strict=True)
     except msgspec.ValidationError as exc:
@@ -58,6 +52,26 @@ def read_yaml(
     for path, what in contradictions(data):
         raise error(f"{name}, line {_line(root, path)}: {what}.")
     return data
+
+
+def _repeated_keys(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """Yield the keys that stand in a mapping again; PyYAML would let the last one count without a word."""
+    nodes, visited = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in visited:
+            continue  # an alias, which may even lead back to where it stands
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            names = set()
+            for key, value in node.value:
+                nodes.append(value)
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in names:
+                        yield key
+                    names.add(key.value)
 
 
 def _what_and_path(exc: msgspec.ValidationError) -> tuple[str, Place]:

@@ -67,7 +67,8 @@ def follow(
         come = bisect_right(new, before, key=_place)
         late = [seen.time for seen in gone if _place(seen) <= before] + [seen.time for seen in new[:come]]
         if late:
-            alerting = replace(alerting, unsettled_since=min([*late, alerting.unsettled_since or late[0]]))
+            known = alerting.unsettled_since
+            alerting = replace(alerting, unsettled_since=min(late if known is None else [*late, known]))
             new = new[come:]
     after = [*recent, *new]
     if gone:

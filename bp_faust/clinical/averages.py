@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, tzinfo
 from itertools import pairwise
 
 from msgspec import Struct
 
+from bp_faust.clinical.times import moment
 from bp_faust.models import Entry
 
 #: The hours of a day, by the patient's clock, whose readings are the morning's and the evening's: wide enough for an
@@ -80,19 +81,19 @@ def days(readings: Iterable[tuple[str, Entry]], zone: tzinfo) -> list[Day]:
     """Return the days that have readings, in order; ``readings`` as ``measured`` gives them."""
     by_date: dict[date, list[tuple[datetime, Entry]]] = {}
     for _, entry in readings:
-        time = _local_time(entry.time, zone)
+        time = moment(entry.time).astimezone(zone)
         by_date.setdefault(time.date(), []).append((time, entry))
     return [_day(day, found) for day, found in sorted(by_date.items())]
 
 
 def average(readings: Sequence[tuple[str, Entry]], number_of_days: int, zone: tzinfo) -> Average | None:
     """Return the mean of the last days up to that of the last reading whose time is not ahead; None without one."""
-    past = [(identity, entry, _local_time(entry.time, zone).date()) for identity, entry in readings]
+    past = [(identity, entry, moment(entry.time).astimezone(zone).date()) for identity, entry in readings]
     past = [one for one in past if "future" not in one[1].flags]
     if not past:
         return None
     last = past[-1][2]
-    first = last - timedelta(days=number_of_days - 1)
+    first = date.fromordinal(max(last.toordinal() - (number_of_days - 1), 1))
     chosen = [one for one in past if first <= one[2] <= last]
     entries = [entry for _, entry, _ in chosen]
     return Average(
@@ -124,11 +125,6 @@ def _day(day: date, found: Sequence[tuple[datetime, Entry]]) -> Day:
         _means(found, MORNING_HOURS),
         _means(found, EVENING_HOURS),
     )
-
-
-def _local_time(time: float, zone: tzinfo) -> datetime:
-    # Not fromtimestamp, which some systems limit to the years that their clock knows.
-    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time)).astimezone(zone)
 
 
 def _means(found: Iterable[tuple[datetime, Entry]], hours: tuple[int, int]) -> Means:

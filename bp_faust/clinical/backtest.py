@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from bp_faust.clinical.alerts import Transition, step
+from bp_faust.clinical.judgement import Judgement
 from bp_faust.clinical.judges import Rules
-from bp_faust.clinical.policy import Judgement
-from bp_faust.clinical.state import WITHDRAWN, timestamp
+from bp_faust.clinical.state import WITHDRAWN
+from bp_faust.clinical.times import timestamp
 from bp_faust.models import Reading, Track, Tracks
 
 #: How many of the last Observations are remembered at least, so that a repeat counts once.
@@ -85,7 +85,7 @@ class Backtest:
             self.left_out += 1
             return None
         self.readings += 1
-        time = reading.effective if reading.effective is not None else reading.received
+        time = reading.time
         if time < self._first:
             self._first = time
         if time > self._last:
@@ -166,13 +166,9 @@ class Backtest:
             "patients_alerted": len(alerts.patients),
             "alerts": opened,
             "alerts_a_day": round(opened / self.days, 3) if self.days else 0,
-            "alerts_by_day": {_date(day): number for day, number in sorted(alerts.by_day.items())},
+            "alerts_by_day": {timestamp(day * _DAY)[:10]: number for day, number in sorted(alerts.by_day.items())},
         }
 
 
 def _meaning(judgement: Judgement) -> set[tuple[str, str, tuple[str, ...]]]:
     return {(finding.direction, finding.severity, finding.pressures) for finding in judgement.findings}
-
-
-def _date(day: int) -> str:
-    return datetime.fromtimestamp(day * _DAY, timezone.utc).date().isoformat()

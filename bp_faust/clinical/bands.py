@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from bp_faust.clinical.policy import ADULT, Circumstances, Judge, Pressure, Severity
+from bp_faust.clinical.judgement import ADULT, Circumstances, Judge
+from bp_faust.clinical.policy import Pressure, Severity
 from bp_faust.models import Direction
 
 #: A bound such as "above 140" is kept as the next number after it.

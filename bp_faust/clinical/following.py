@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from bp_faust.clinical.alerts import Transition, follow, id_of_alert, settle
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.policy import SEVERITIES
-from bp_faust.clinical.state import seen, step, timestamp, uncount
+from bp_faust.clinical.state import WITHDRAWN, seen, step, uncount
+from bp_faust.clinical.times import timestamp
 from bp_faust.models import (
     Acknowledgement,
     Alert,
@@ -72,6 +73,10 @@ def take_readings(
             aside = step(PatientState(), None, reading, rules.of, _no_entries)
             if aside is not None and aside[1] is not None:
                 change.anomalies.append(aside[1])
+            elif reading.status in WITHDRAWN:
+                # It may have been told before it was forgotten.
+                taken_back = Anomaly(patient_id, identity, None, None, None, timestamp(reading.time))
+                change.anomalies.append(taken_back)
             continue
         stepped = step(state, now_known, reading, rules.of, entries)
         if stepped is None:
@@ -85,9 +90,14 @@ def take_readings(
     _forget_expired(state, change, entries, patient_id, retention_seconds)
     _follow_alerts(patient_id, state, change, before, rules, judges)
     latest = state.latest
-    if state.missing is not None and latest is not None and latest.observation_id != state.missing.changed_by:
+    if state.missing is not None and latest is not None and _is_new(latest.observation_id, before):
         change.events += end_missing(patient_id, state, latest.time, rules, judges)
     return change
+
+
+def _is_new(identity: str, before: Mapping[str, Seen | None]) -> bool:
+    """Tell whether a reading came just now, rather than that it was corrected, or a later one taken back."""
+    return identity in before and before[identity] is None
 
 
 def _no_entries(_: str) -> Iterable[tuple[str, Entry]]:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from msgspec.structs import asdict, replace
 
-from bp_faust.clinical.policy import Category, Circumstances, Condition, Judge, Judgement, Policy, interval
+from bp_faust.clinical.judgement import Circumstances, Judge, Judgement
+from bp_faust.clinical.policy import Category, Condition, Interval, Policy
+from bp_faust.clinical.times import moment
 from bp_faust.models import Direction, MeasurementSetting, PatientSettings, Reading, Thresholds
 
 _NOTHING_SET = PatientSettings()
@@ -38,8 +40,7 @@ class Rules(NamedTuple):
         judge = self.judge
         if self.of_pressures_alone(reading):
             return judge.judge(reading.systolic, reading.diastolic)
-        time = reading.effective if reading.effective is not None else reading.received
-        return judge.judge(reading.systolic, reading.diastolic, self.circumstances(time, reading.birth_date))
+        return judge.judge(reading.systolic, reading.diastolic, self.circumstances(reading.time, reading.birth_date))
 
     def circumstances(self, time: float, birth_date: str | None = None) -> Circumstances:
         """Return what else decides on a reading of a time in seconds since 1970; what is set comes first."""
@@ -75,7 +76,7 @@ class Judges:
         """Return title, policy and citation of a rule, as far as it is known here."""
         policy_id, _, category_id = rule.partition("/")
         policy = self.policies.get(policy_id)
-        for own, title, _ in _OWN.values():
+        for own, title in _OWN.values():
             if own == category_id:
                 return title, policy_id, _SET_FOR_PATIENT
         for category in policy.categories if policy is not None else ():
@@ -94,44 +95,54 @@ class Judges:
 
 def with_thresholds(policy: Policy, thresholds: Thresholds) -> Policy:
     """Return a policy whose findings that are not severe are made by a patient's own thresholds instead."""
-    limits: tuple[tuple[Direction, float | None, float | None], ...] = (
-        ("high", thresholds.systolic_above, thresholds.diastolic_above),
-        ("low", thresholds.systolic_below, thresholds.diastolic_below),
+    limits: tuple[tuple[Direction, Interval | None, Interval | None], ...] = (
+        ("high", _above(thresholds.systolic_above), _above(thresholds.diastolic_above)),
+        ("low", _below(thresholds.systolic_below), _below(thresholds.diastolic_below)),
     )
-    own = tuple(
-        Category(
-            _OWN[direction][0],
-            _OWN[direction][1],
-            "moderate",
-            tuple(_conditions(_OWN[direction][2], systolic, diastolic)),
-            direction,
-            _SET_FOR_PATIENT,
-        )
+    own = [
+        Category(*_OWN[direction], "moderate", tuple(_conditions(systolic, diastolic)), direction, _SET_FOR_PATIENT)
         for direction, systolic, diastolic in limits
         if systolic is not None or diastolic is not None
-    )
+    ]
     kept = [category for category in policy.categories if category.severity in ("none", "severe")]
-    grave = [category for category in kept if category.severity == "severe" or category is policy.categories[0]]
-    return replace(policy, categories=(*grave, *own, *(category for category in kept if category not in grave)))
+    first = [category for category in kept if category.severity == "severe" or _is_for_some(category)]
+    return replace(policy, categories=(*first, *own, *(category for category in kept if category not in first)))
 
 
-_OWN: dict[Direction, tuple[str, str, str]] = {
-    "high": ("above-own-threshold", "Above own threshold", ">"),
-    "low": ("below-own-threshold", "Below own threshold", "<"),
+#: Id and title.
+_OWN: dict[Direction, tuple[str, str]] = {
+    "high": ("above-own-threshold", "Above own threshold"),
+    "low": ("below-own-threshold", "Below own threshold"),
 }
 
 
-def _conditions(sign: str, systolic: float | None, diastolic: float | None) -> Iterable[Condition]:
+def _above(limit: float | None) -> Interval | None:
+    return Interval(math.nextafter(limit, math.inf), math.inf) if limit is not None else None
+
+
+def _below(limit: float | None) -> Interval | None:
+    return Interval(-math.inf, limit) if limit is not None else None
+
+
+def _conditions(systolic: Interval | None, diastolic: Interval | None) -> Iterable[Condition]:
     if systolic is not None:
-        yield Condition(systolic=interval(f"{sign}{systolic}"))
+        yield Condition(systolic=systolic)
     if diastolic is not None:
-        yield Condition(diastolic=interval(f"{sign}{diastolic}"))
+        yield Condition(diastolic=diastolic)
+
+
+def _is_for_some(category: Category) -> bool:
+    """Tell whether a category takes some people out, such as children, whatever their pressures."""
+    return all(
+        condition.systolic is None and condition.diastolic is None and condition != Condition()
+        for condition in category.when
+    )
 
 
 def age(birth_date: str, time: float) -> int:
     """Return the completed years at a time in seconds since 1970; where only the year or month is known, the fewest."""
     year, month, day = _birth(birth_date)
-    then = date(1970, 1, 1) + timedelta(seconds=time)
+    then = moment(time)
     return then.year - year - ((then.month, then.day) < (month, day))
 
 

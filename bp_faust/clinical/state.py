@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, timedelta
-from functools import lru_cache
 
-from bp_faust.clinical.policy import Judgement
+from bp_faust.clinical.judgement import Judgement
+from bp_faust.clinical.times import timestamp
 from bp_faust.models import Anomaly, Entry, Latest, PatientState, Reading, Seen
 
 #: How far along its life an Observation is, where its versions are not numbered or dated
@@ -23,11 +22,6 @@ _STATUS_RANK = {
 }
 #: What takes a reading back.
 WITHDRAWN = frozenset({"cancelled", "entered-in-error"})
-
-_EPOCH = date(1970, 1, 1)
-#: The first and the last millisecond of the years 1 to 9999, since 1970.
-_FIRST = (date.min - _EPOCH).days * 86_400_000
-_LAST = ((date.max - _EPOCH).days + 1) * 86_400_000 - 1
 
 #: What is judged of a reading that does not count.
 NOTHING = Judgement("", ())
@@ -191,23 +185,3 @@ def _later(latest: Latest | None, identity: str, entry: Entry) -> Latest | None:
     if latest is not None and (latest.time, latest.observation_id) > (entry.time, identity):
         return latest
     return Latest(identity, entry.systolic, entry.diastolic, entry.time, entry.anomaly_type)
-
-
-def timestamp(time: float) -> str:
-    """Return seconds since 1970 as an ISO 8601 time in UTC with milliseconds.
-
-    What is outside the years 1 to 9999, which Kafka lets a record's time be, is the nearest within.
-    """
-    day, milliseconds = divmod(min(max(round(time * 1000), _FIRST), _LAST), 86_400_000)
-    second, milliseconds = divmod(milliseconds, 1000)
-    return f"{_date(day)}T{_clock(second)}.{milliseconds:03d}Z"
-
-
-@lru_cache(maxsize=4096)
-def _date(day: int) -> str:
-    return (_EPOCH + timedelta(days=day)).isoformat()
-
-
-@lru_cache(maxsize=86_400)
-def _clock(second: int) -> str:
-    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"

@@ -20,10 +20,11 @@ from rich.table import Table
 
 from bp_faust.app import app, settings
 from bp_faust.clinical.backtest import Backtest
+from bp_faust.clinical.judgement import Judgement
 from bp_faust.clinical.judges import Judges, Rules
 from bp_faust.clinical.policies import POLICIES, find_policy
-from bp_faust.clinical.policy import Judgement, PolicyError
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.policy import PolicyError
+from bp_faust.clinical.times import timestamp
 from bp_faust.commands.command import Command
 from bp_faust.commands.output_files import output_file
 from bp_faust.commands.terminal import progress_bar
@@ -191,7 +192,7 @@ async def _from_topic(advance: _Advance) -> AsyncIterator[Iterable[_Record]]:
 
 
 def _difference(reading: Reading, judgements: tuple[Judgement, Judgement]) -> dict[str, Any]:
-    time = reading.effective if reading.effective is not None else reading.received
+    time = reading.time
     return {
         "patient_id": reading.patient_id,
         "observation_id": reading.observation_id,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.times import timestamp
 from bp_faust.dead_letters.topic import Found
 
 

@@ -16,6 +16,7 @@ from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.reasons import Reason
 from bp_faust.fhir.refusals import RefusedError, below, member, objects
 from bp_faust.fhir.statuses import ENTERED_IN_ERROR
+from bp_faust.fhir.subjects import Neighbours, birth_date
 from bp_faust.models import Reading, Rejection
 
 _OBSERVATION_URL = re.compile(r"(?:[^?#]*/)?Observation/([^/?#]+)(?:/_history/[^/?#]+)?")
@@ -63,7 +64,7 @@ def _identity(entry: _Entry, observation: _Entry | None) -> str | None:
     identity = observation.get("id") if observation is not None else None
     request = entry.get("request")
     if identity is None and isinstance(request, dict):
-        identity = _observation_id(request.get("url"))
+        identity = observation_id(request.get("url"))
     return identity if isinstance(identity, str) else None
 
 
@@ -78,7 +79,9 @@ class _Reader:
 
     def __init__(self, entries: list[_Entry], options: ParseOptions) -> None:
         self._options = options
-        self._resources: dict[str, _Entry] = {}
+        resources: dict[str, _Entry] = {}
+        birth_dates: dict[str, str] = {}
+        self._neighbours = Neighbours(resources, birth_dates)
         #: Where the first version of each Observation stands that tells its patient, by id.
         self._former: dict[str, tuple[_Entry, str]] = {}
         self._greatest_version: dict[str, int] = {}
@@ -86,7 +89,11 @@ class _Reader:
         for index, entry in enumerate(entries):
             url, resource, observation = entry.get("fullUrl"), entry.get("resource"), _observation(entry)
             if isinstance(url, str) and isinstance(resource, dict):
-                self._resources[url] = resource
+                resources[url] = resource
+            if isinstance(resource, dict) and resource.get("resourceType") == "Patient":
+                whose, born = resource.get("id"), birth_date(resource)
+                if isinstance(whose, str) and born is not None:
+                    birth_dates.setdefault(whose, born)
             identity = _identity(entry, observation)
             if observation is not None and identity is not None:
                 if observation.get("subject") is not None:
@@ -103,7 +110,7 @@ class _Reader:
             return self._withdrawal(entry, request, path)
         observation = _observation(entry)
         if observation is not None:
-            return read_observation(observation, below(path, "resource"), self._options, resources=self._resources)
+            return read_observation(observation, below(path, "resource"), self._options, neighbours=self._neighbours)
         resource: _Entry | None = member(entry, "resource", dict, path)
         if resource is None and _names_observation(entry, request):
             raise RefusedError(Reason.NOTHING_INSIDE, path)
@@ -121,7 +128,7 @@ class _Reader:
         place = below(path, "request.url")
         observation = _observation(entry)
         url = member(request, "url", str, below(path, "request")) or ""
-        identity = _observation_id(url) or _identity(entry, observation)
+        identity = observation_id(url) or _identity(entry, observation)
         if request.get("method") == "PATCH" or identity is None:
             if identity is not None or url.rpartition("/")[2].startswith("Observation"):
                 raise RefusedError(Reason.CHANGE_UNSUPPORTED, place)
@@ -144,7 +151,7 @@ class _Reader:
                     {**observation, "id": identity, "status": ENTERED_IN_ERROR},
                     path,
                     self._options,
-                    resources=self._resources,
+                    neighbours=self._neighbours,
                 )
             except RefusedError as refused:
                 self._withdrawals[identity] = refused
@@ -170,10 +177,11 @@ def _names_observation(entry: _Entry, request: dict[str, object]) -> bool:
     """Return whether an entry without a resource tells of one: an id-only notification, or a change without content."""
     if request.get("method") in ("GET", "HEAD"):
         return False
-    return any(_observation_id(url) for url in (entry.get("fullUrl"), request.get("url")))
+    return any(observation_id(url) for url in (entry.get("fullUrl"), request.get("url")))
 
 
-def _observation_id(url: object) -> str | None:
+def observation_id(url: object) -> str | None:
+    """Return the id of the Observation that a URL names, None where it names none."""
     match = _OBSERVATION_URL.fullmatch(url) if isinstance(url, str) and len(url) <= _LONGEST_URL else None
     return match[1] if match is not None else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 
@@ -16,7 +17,7 @@ from bp_faust.fhir.flags import IMPLAUSIBLE
 from bp_faust.fhir.identifiers import GREATEST_ID_LENGTH
 from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.statuses import IN_FORCE
-from bp_faust.fhir.subjects import known_birth_date
+from bp_faust.fhir.subjects import LONGEST_DATE, known_birth_date
 from bp_faust.fhir.times import TimeUnreadableError, seconds_since_1970
 from bp_faust.fhir.units import UCUM
 from bp_faust.models import Reading
@@ -26,6 +27,8 @@ _NUMBER = re.compile(rb'"[1-9][0-9]{0,2}(?:\.[0-9]+)?"|[1-9][0-9]{0,2}(?:\.[0-9]
 _PATIENT_TYPES = ("Patient", None)
 #: Decimals as long as this lie on the same side of every whole number as their nearest float.
 _EXACT_LENGTH = 15
+#: No common record is longer, in bytes; and of longer ones what is remembered might not fit into memory.
+_LONGEST_COMMON = 16 * 1024
 
 
 class _Coding(msgspec.Struct, gc=False):
@@ -81,7 +84,7 @@ class _Observation(msgspec.Struct, gc=False):
 class _Patient(msgspec.Struct, gc=False):
     resourceType: str | None = None
     id: str | None = None
-    birthDate: str | None = None
+    birthDate: Annotated[str, msgspec.Meta(max_length=LONGEST_DATE)] | None = None
 
 
 class _Record(_Observation, gc=False):
@@ -96,6 +99,8 @@ _decode_component = msgspec.json.Decoder(_Component).decode
 
 def read(raw: bytes, options: ParseOptions) -> Reading | None:
     """Return the reading of a common record, None for any other."""
+    if len(raw) > _LONGEST_COMMON:
+        return None
     try:
         if not raw.isascii():
             raw.decode()
@@ -182,10 +187,10 @@ def _read_observation(observation: _Observation, patient: _Patient | None, optio
 
 
 def _patient_id(reference: str) -> str | None:
-    kind, _, identity = reference.partition("/")
-    if kind == "Patient" and 0 < len(identity) <= GREATEST_ID_LENGTH and "/" not in identity and identity.isprintable():
-        return identity
-    return None
+    identity = reference[8:]
+    if reference[:8] != "Patient/" or "/" in identity or "?" in identity or "#" in identity:
+        return None
+    return identity if 0 < len(identity) <= GREATEST_ID_LENGTH and identity.isprintable() else None
 
 
 @lru_cache(maxsize=256)

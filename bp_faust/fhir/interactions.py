@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from bp_faust.fhir.bundles import observation_id
 from bp_faust.fhir.documents import unwrap
 from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.parsing import parse
@@ -22,8 +23,16 @@ from bp_faust.models import Reading, Rejection
 NewId = Callable[[], str]
 
 _Object = dict[str, msgspec.Raw]
+
+
+class _Request(msgspec.Struct, gc=False):
+    method: object = None
+    url: object = None
+
+
 _decode_object = msgspec.json.Decoder(_Object).decode
 _decode_entries = msgspec.json.Decoder(list[_Object]).decode
+_decode_request = msgspec.json.Decoder(_Request | None).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -132,7 +141,7 @@ def accept_bundle(body: bytes, options: ParseOptions, new_id: NewId) -> Answer:
     kept = len(rejections) < len(outcomes)
     record = _encode({**document, "entry": entries}) if kept else None
     if kind in ("batch", "transaction"):
-        return Answer(200, _responses(kind, identities, rejections), record)
+        return Answer(200, _responses(kind, entries, identities, rejections), record)
     issues = [_problem("warning", rejection) for rejection in rejections]
     issues.append(_issue("information", "informational", f"{len(outcomes) - len(rejections)} readings accepted."))
     return Answer(200, _outcome(issues), record)
@@ -222,7 +231,9 @@ def _name(entries: list[_Object], new_id: NewId) -> list[str | None]:
     return identities
 
 
-def _responses(kind: str, identities: list[str | None], rejections: list[Rejection]) -> dict[str, Any]:
+def _responses(
+    kind: str, entries: list[_Object], identities: list[str | None], rejections: list[Rejection]
+) -> dict[str, Any]:
     refused: dict[int, Rejection] = {}
     for rejection in rejections:
         match = _ENTRY.match(rejection.path)
@@ -231,17 +242,27 @@ def _responses(kind: str, identities: list[str | None], rejections: list[Rejecti
     return {
         "resourceType": "Bundle",
         "type": f"{kind}-response",
-        "entry": [{"response": _response(identity, refused.get(index))} for index, identity in enumerate(identities)],
+        "entry": [
+            {"response": _response(entry, identity, refused.get(index))}
+            for index, (entry, identity) in enumerate(zip(entries, identities, strict=True))
+        ],
     }
 
 
-def _response(identity: str | None, rejection: Rejection | None) -> dict[str, Any]:
+def _response(entry: _Object, identity: str | None, rejection: Rejection | None) -> dict[str, Any]:
     if rejection is not None:
         return {"status": str(_status(rejection)), "outcome": _outcome([_problem("error", rejection)])}
+    if _deletes_observation(entry):
+        return {"status": "204"}
     if identity is None:
         text = "Not kept: it is no Observation."
         return {"status": "202", "outcome": _outcome([_issue("information", "informational", text)])}
     return {"status": "201", "location": f"Observation/{identity}"}
+
+
+def _deletes_observation(entry: _Object) -> bool:
+    request = _decode_request(entry.get("request") or b"null")
+    return request is not None and request.method == "DELETE" and observation_id(request.url) is not None
 
 
 def _status(rejection: Rejection) -> int:

@@ -10,7 +10,7 @@ from bp_faust.fhir.quantities import has_value, pressure
 from bp_faust.fhir.reasons import Reason
 from bp_faust.fhir.refusals import RefusedError, below, member, objects
 from bp_faust.fhir.statuses import IN_FORCE, WITHDRAWN
-from bp_faust.fhir.subjects import Resources, birth_date, patient_id
+from bp_faust.fhir.subjects import NOBODY_ELSE, Neighbours, birth_date, patient_id
 from bp_faust.fhir.times import TimeUnreadableError, seconds_since_1970
 from bp_faust.models import Reading
 
@@ -26,12 +26,12 @@ def read_observation(
     options: ParseOptions,
     *,
     patient: dict[str, object] | None = None,
-    resources: Resources | None = None,
+    neighbours: Neighbours = NOBODY_ELSE,
 ) -> Reading:
     """Return the reading that an Observation holds; raise RefusedError where it holds none.
 
-    ``path`` is the Observation's in the record; ``patient`` is the envelope's, ``resources`` are the Bundle's by
-    fullUrl. One that is withdrawn needs an id and a patient, and no values.
+    ``path`` is the Observation's in the record; ``patient`` is the envelope's, ``neighbours`` are the Bundle's. One
+    that is withdrawn needs an id and a patient, and no values.
     """
     places = _pressures(observation, path)
     status = member(observation, "status", str, path)
@@ -42,7 +42,7 @@ def read_observation(
     identity = member(observation, "id", str, path)
     if identity is not None and not is_usable(identity):
         raise RefusedError(Reason.ID_INVALID, below(path, "id"))
-    whose = patient_id(observation, path, patient, resources or {})
+    whose = patient_id(observation, path, patient, neighbours)
     meta = member(observation, "meta", dict, path) or {}
     version = member(meta, "versionId", str, below(path, "meta"))
     if version is not None and not is_usable(version):
@@ -67,7 +67,7 @@ def read_observation(
     last_updated = _time(meta, "lastUpdated", below(path, "meta"), options)
     flags = ((COMPARATOR,) if bound else ()) + (() if is_plausible(systolic, diastolic, options) else (IMPLAUSIBLE,))
     reading = Reading(whose, identity, status, systolic, diastolic, effective, version, last_updated, flags)
-    reading.birth_date = birth_date(whose, patient, resources or {})
+    reading.birth_date = neighbours.birth_dates.get(whose) if patient is None else birth_date(patient)
     return reading
 
 

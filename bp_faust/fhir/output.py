@@ -10,11 +10,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from bp_faust.clinical.averages import Average
+from bp_faust.fhir.codes import LOINC, SNOMED_CT
+from bp_faust.fhir.resources import VITAL_SIGNS, mmhg
+from bp_faust.fhir.units import UCUM
 from bp_faust.models import AlertEvent
-
-_LOINC = "http://loinc.org"
-_SNOMED_CT = "http://snomed.info/sct"
-_UCUM = "http://unitsofmeasure.org"
 
 #: http://hl7.org/fhir/R4/datatypes.html#id
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -44,17 +43,7 @@ def average_observation(patient_id: str, average: Average, issued: str, zone: tz
         "id": _id("average", patient_id, str(average.days), average.last.isoformat()),
         "meta": {"profile": list(_PROFILES)},
         "status": "final",
-        "category": [
-            {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/observation-category",
-                        "code": "vital-signs",
-                        "display": "Vital Signs",
-                    }
-                ]
-            }
-        ],
+        "category": [VITAL_SIGNS],
         "code": _concept(_PANEL, f"Average blood pressure of {average.days} days"),
         "subject": _patient(patient_id),
         "effectivePeriod": {"start": average.first.isoformat(), "end": average.last.isoformat()},
@@ -65,10 +54,10 @@ def average_observation(patient_id: str, average: Average, issued: str, zone: tz
             _component(_DIASTOLIC, average.diastolic),
             {
                 "code": {
-                    "coding": [{"system": _SNOMED_CT, "code": "246432004", "display": "Number of occurrences"}],
+                    "coding": [{"system": SNOMED_CT, "code": "246432004", "display": "Number of occurrences"}],
                     "text": "Number of measurements",
                 },
-                "valueQuantity": {"value": average.readings, "unit": "1", "system": _UCUM, "code": "1"},
+                "valueQuantity": {"value": average.readings, "unit": "1", "system": UCUM, "code": "1"},
             },
         ],
     }
@@ -211,7 +200,7 @@ def _rule(event: AlertEvent) -> dict[str, str]:
 
 
 def _concept(codes: Iterable[tuple[str, str]], text: str) -> dict[str, Any]:
-    return {"coding": [{"system": _LOINC, "code": code, "display": display} for code, display in codes], "text": text}
+    return {"coding": [{"system": LOINC, "code": code, "display": display} for code, display in codes], "text": text}
 
 
 def _component(codes: Sequence[tuple[str, str]], value: float | None) -> dict[str, Any]:
@@ -219,7 +208,4 @@ def _component(codes: Sequence[tuple[str, str]], value: float | None) -> dict[st
     if value is None:
         absent = {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}
         return {"code": code, "dataAbsentReason": {"coding": [absent]}}
-    return {
-        "code": code,
-        "valueQuantity": {"value": round(value, 4), "unit": "mmHg", "system": _UCUM, "code": "mm[Hg]"},
-    }
+    return {"code": code, "valueQuantity": mmhg(round(value, 4))}

@@ -5,6 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bp_faust.fhir.codes import LOINC
+from bp_faust.fhir.units import UCUM
+
+#: The category of blood pressures.
+VITAL_SIGNS = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/observation-category",
+            "code": "vital-signs",
+            "display": "Vital Signs",
+        }
+    ]
+}
+
 #: The releases whose models a resource of ours must satisfy; R4B has the Observation and Patient of R4 unchanged.
 RELEASES = ("R4B", "R5")
 
@@ -33,25 +47,15 @@ def observation(
         "id": identity,
         **_meta(simulated),
         "status": "final",
-        "category": [
-            {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/observation-category",
-                        "code": "vital-signs",
-                        "display": "Vital Signs",
-                    }
-                ]
-            }
-        ],
+        "category": [VITAL_SIGNS],
         "code": _loinc("85354-9", "Blood pressure panel with all children optional"),
         "subject": {"reference": f"Patient/{patient_id}"},
     }
     if effective is not None:
         resource["effectiveDateTime"] = effective
     resource["component"] = [
-        {"code": _loinc("8480-6", "Systolic blood pressure"), "valueQuantity": _pressure(systolic)},
-        {"code": _loinc("8462-4", "Diastolic blood pressure"), "valueQuantity": _pressure(diastolic)},
+        {"code": _loinc("8480-6", "Systolic blood pressure"), "valueQuantity": mmhg(systolic)},
+        {"code": _loinc("8462-4", "Diastolic blood pressure"), "valueQuantity": mmhg(diastolic)},
     ]
     return resource
 
@@ -108,6 +112,11 @@ def validate(resource: dict[str, Any]) -> None:
             raise InvalidResource(f"This {resource_type} is not valid FHIR {release}, correct it at {faults}") from exc
 
 
+def mmhg(value: float) -> dict[str, Any]:
+    """Return the Quantity of a pressure in mmHg."""
+    return {"value": value, "unit": "mmHg", "system": UCUM, "code": "mm[Hg]"}
+
+
 def _meta(simulated: bool) -> dict[str, Any]:
     if not simulated:
         return {}
@@ -120,8 +129,4 @@ def _meta(simulated: bool) -> dict[str, Any]:
 
 
 def _loinc(code: str, display: str) -> dict[str, Any]:
-    return {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]}
-
-
-def _pressure(value: float) -> dict[str, Any]:
-    return {"value": value, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}
+    return {"coding": [{"system": LOINC, "code": code, "display": display}]}

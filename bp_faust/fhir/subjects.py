@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from bp_faust.fhir.identifiers import is_usable
@@ -20,12 +21,23 @@ _LONGEST_REFERENCE = 2048
 #: A FHIR date: a year, a month or a day (http://hl7.org/fhir/R4/datatypes.html#date).
 _DATE = re.compile(r"[12][0-9]{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 
-#: The resources of a Bundle by their fullUrl.
-Resources = Mapping[str, dict[str, object]]
+LONGEST_DATE = len("1950-06-15")
+
+
+class Neighbours(NamedTuple):
+    """Hold what else is in an Observation's Bundle, as far as it tells of patients."""
+
+    #: The resources by their fullUrl.
+    resources: Mapping[str, dict[str, object]] = {}
+    #: The patients' birth dates by their id.
+    birth_dates: Mapping[str, str] = {}
+
+
+NOBODY_ELSE = Neighbours()
 
 
 def patient_id(
-    observation: dict[str, object], path: str, patient: dict[str, object] | None, resources: Resources
+    observation: dict[str, object], path: str, patient: dict[str, object] | None, neighbours: Neighbours
 ) -> str:
     """Return the id of an Observation's patient.
 
@@ -41,7 +53,7 @@ def patient_id(
     given = _envelope_id(patient)
     reference = member(subject, "reference", str, place)
     if reference:
-        named = _referenced(reference, observation, path, resources)
+        named = _referenced(reference, path, neighbours)
         if named is not None:
             if given is not None and given != named:
                 raise RefusedError(Reason.PATIENT_MISMATCH, below(place, "reference"))
@@ -66,19 +78,18 @@ def patient_id(
     raise RefusedError(Reason.PATIENT_MISSING, place)
 
 
-def birth_date(whose: str, patient: dict[str, object] | None, resources: Resources) -> str | None:
-    """Return the birth date of a patient by the envelope's resource, or by the one of the Bundle that has this id."""
-    of_bundle = (found for found in resources.values() if found.get("id") == whose)
-    for resource in [patient] if patient is not None else of_bundle:
-        found = resource.get("birthDate")
-        if resource.get("resourceType", "Patient") == "Patient" and isinstance(found, str):
-            return known_birth_date(found)
-    return None
+def birth_date(patient: dict[str, object]) -> str | None:
+    """Return the birth date that a Patient has, None where that is absent or none."""
+    found = patient.get("birthDate")
+    return known_birth_date(found) if isinstance(found, str) and len(found) <= LONGEST_DATE else None
 
 
 @lru_cache(maxsize=65_536)
 def known_birth_date(text: str) -> str | None:
-    """Return a birth date if it is one; what is none keeps no reading from being read."""
+    """Return a birth date if it is one; what is none keeps no reading from being read.
+
+    Texts longer than LONGEST_DATE are not to come here: each is remembered.
+    """
     return text if _DATE.fullmatch(text) else None
 
 
@@ -90,17 +101,17 @@ def _envelope_id(patient: dict[str, object] | None) -> str | None:
     return member(patient, "id", str, "patient")
 
 
-def _referenced(reference: str, observation: dict[str, object], path: str, resources: Resources) -> str | None:
+def _referenced(reference: str, path: str, neighbours: Neighbours) -> str | None:
     place = below(below(path, "subject"), "reference")
     if len(reference) > _LONGEST_REFERENCE:
         raise RefusedError(Reason.ID_INVALID, place)
     if reference.startswith("#"):
         return None
-    entry = resources.get(reference)
-    if entry is not None:
-        if entry.get("resourceType") != "Patient":
+    resource = neighbours.resources.get(reference)
+    if resource is not None:
+        if resource.get("resourceType") != "Patient":
             raise RefusedError(Reason.SUBJECT_NOT_PATIENT, place)
-        identity = entry.get("id")
+        identity = resource.get("id")
         if isinstance(identity, str):
             return identity
     for pattern in (_LITERAL, _CONDITIONAL):

@@ -13,7 +13,7 @@ from faust.web import Request, Response, View
 from yarl import URL
 
 from bp_faust.app import app, settings
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.times import timestamp
 from bp_faust.settings.in_force import settings_in_force
 from bp_faust.telemetry.installation import (
     Installation,

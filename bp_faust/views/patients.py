@@ -18,7 +18,7 @@ from bp_faust.clinical.bands import bands
 from bp_faust.clinical.following import describe_alert, standing_alerts
 from bp_faust.clinical.judges import Rules
 from bp_faust.clinical.policy import SEVERITIES
-from bp_faust.clinical.state import timestamp
+from bp_faust.clinical.times import timestamp
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import AlertEvent, Entry, PatientState
 from bp_faust.pseudonyms import patient_pseudonym

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -249,6 +250,9 @@ async def test_alerts_and_averages_go_out_as_fhir_and_people_are_told(
             )
         )
         assert all(bundle["entry"][0]["resource"]["resourceType"] == "SubscriptionStatus" for bundle in bundles)
+        addresses = [entry["fullUrl"] for bundle in bundles for entry in bundle["entry"][1:]]
+        assert addresses
+        assert all(re.fullmatch(r"http://[^/]+:\d+/fhir/[A-Z]\w+/[0-9a-f]+", address) for address in addresses)
         resources = [orjson.loads(record.value) for record in await read_all(settings.kafka, settings.fhir_topic)]
         average = [one for one in resources if one["resourceType"] == "Observation" and "q" in str(one["subject"])][-1]
         assert [part.get("valueQuantity", {}).get("value") for part in average["component"]] == [190, 95, 2]

@@ -14,7 +14,7 @@ PATCH = "examples/exercise/policy-and-reason.patch"
 _TRY_IT = """
 import json, sys
 from bp_faust.clinical.policies import find_policy
-from bp_faust.clinical.policy import Judge
+from bp_faust.clinical.judgement import Judge
 from bp_faust.fhir import parse, reason_table
 from bp_faust.fhir.resources import observation
 from bp_faust.telemetry.metrics import REGISTRY

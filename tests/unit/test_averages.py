@@ -111,3 +111,15 @@ def test_an_average_ends_with_the_last_reading_that_is_not_ahead() -> None:
     assert (found.first, found.last, found.systolic) == (date(2026, 3, 2), date(2026, 3, 8), 120)
     assert found.observations == ("a", "b")
     assert average([], 7, UTC) is None
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("seconds", [-62_135_596_800.0, 253_402_300_799.0, 9e15, -9e15])
+def test_the_ends_of_the_calendar_are_days_as_well(zone: str, seconds: float) -> None:
+    """A device that knows no time may send 0001-01-01T00:00:00Z."""
+    found = [("r", Entry(120, 80, seconds, (0, 0, 0, 0, 0, 0), None, counted=True))]
+    [day] = days(found, ZoneInfo(zone))
+    mean = average(found, 7, ZoneInfo(zone))
+    assert mean is not None
+    assert (day.date.year, mean.last) == (1 if seconds < 0 else 9999, day.date)
+    assert mean.first <= mean.last

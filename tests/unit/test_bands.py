@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bp_faust.clinical.bands import Band, bands
+from bp_faust.clinical.judgement import Circumstances, Judge, judge
 from bp_faust.clinical.judges import with_thresholds
 from bp_faust.clinical.policies import POLICIES
-from bp_faust.clinical.policy import Circumstances, Judge, Pressure, judge
+from bp_faust.clinical.policy import Pressure
 from bp_faust.models import Thresholds
 
 circumstances = st.builds(

@@ -61,6 +61,16 @@ def test_every_observation_of_a_bundle_is_read_in_its_order(kind: str) -> None:
     ]
 
 
+def test_a_patients_birth_date_is_that_of_the_bundles_patient_of_this_id() -> None:
+    patients = [{**PATIENT, "id": "p2", "birthDate": "1940"}, {**PATIENT, "birthDate": "soon"}]
+    patients += [{**PATIENT, "birthDate": "1950"}, {"resourceType": "Person", "id": "p3", "birthDate": "1960"}]
+    others = [observation(subject={"reference": f"Patient/{whose}"}) for whose in ("p1", "p2", "p3")]
+    for url in (None, "urn:uuid:{}"):
+        entries = [entry(one, fullUrl=url and url.format(index)) for index, one in enumerate([*others, *patients])]
+        found = [one for one in parse(bundle("collection", *entries)) if isinstance(one, Reading)]
+        assert [one.birth_date for one in found] == ["1950", "1940", None]
+
+
 @pytest.mark.parametrize(
     ("resource", "expected"),
     [

@@ -156,6 +156,25 @@ def test_a_million_members_components_and_entries_are_read_to_the_end() -> None:
     assert found.reason == "nothing-inside"
 
 
+def test_a_long_bundle_takes_no_longer_for_each_of_its_entries() -> None:
+    """Each Observation once looked through all others for its patient's birth date."""
+    entry = b'{"fullUrl":"urn:uuid:%d","resource":' + json.dumps(observation()).encode() + b"}"
+    many = b",".join([entry % number for number in range(15_000)])
+    found = fhir.parse(b'{"resourceType":"Bundle","entry":[' + many + b"]}")
+    assert sum(isinstance(one, Reading) for one in found) == 15_000
+
+
+def test_long_records_leave_nothing_in_memory() -> None:
+    tracemalloc.start()
+    for number in range(50):
+        record = envelope(patient={"resourceType": "Patient", "id": "p1", "birthDate": "1" * MEGABYTE})
+        record["observation"]["component"][0]["note"] = str(number) * MEGABYTE
+        assert isinstance(fhir.parse(json.dumps(record).encode())[0], Reading)
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left < 10 * MEGABYTE
+
+
 @pytest.mark.parametrize("piece", ["Patient/", "/", "A/", "|", "Patient/x|", "Patient?identifier=", "urn:uuid:", "#"])
 def test_an_endless_reference_takes_no_endless_time(piece: str) -> None:
     for length in (100, 2000, 1_000_000):

@@ -126,6 +126,21 @@ def test_a_batch_keeps_what_can_be_read_and_tells_the_rest_by_entry() -> None:
     assert [reading.observation_id for reading in kept] == ["new-1"]
 
 
+def test_what_a_batch_deletes_is_not_told_to_be_left_out() -> None:
+    entries = [
+        {"resource": READABLE, "request": {"method": "PUT", "url": "Observation/o1"}},
+        {"request": {"method": "DELETE", "url": "Observation/o1"}},
+        {"request": {"method": "DELETE", "url": "Observation/o2"}},
+        {"request": {"method": "DELETE", "url": "Patient/p1"}},
+        {"resource": {"resourceType": "Patient"}, "request": None},
+    ]
+    body = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}).encode()
+    answer = accept_bundle(body, OPTIONS, ids())
+    Bundle.model_validate(answer.resource)
+    statuses = [entry["response"]["status"] for entry in answer.resource["entry"]]
+    assert statuses == ["201", "204", "422", "202", "202"]
+
+
 def test_a_transaction_is_kept_whole_or_not_at_all() -> None:
     refused = post_bundle("transaction", READABLE, without(READABLE, "status"))
     assert (refused.status, refused.record) == (422, None)

@@ -74,7 +74,18 @@ pairs = st.tuples(plausible_quantities, plausible_quantities).map(
     ]
 )
 references = st.sampled_from(
-    ["Patient/p1", "Patient/p1", "Patient/p1/_history/1", "Group/g", "#c", "urn:uuid:1", "", "x"]
+    [
+        "Patient/p1",
+        "Patient/p1",
+        "Patient/p1/_history/1",
+        "Patient/p?q",
+        "Patient/p#q",
+        "Group/g",
+        "#c",
+        "urn:uuid:1",
+        "x",
+        "",
+    ]
 )
 members: dict[str, st.SearchStrategy[Any]] = {
     "resourceType": st.just("Observation"),
@@ -113,6 +124,20 @@ raws = records.map(lambda record: json.dumps(record).encode())
 @settings(max_examples=500, deadline=None)
 @given(raws)
 def test_the_fast_path_reads_what_the_general_path_reads(raw: bytes) -> None:
+    assert fhir.parse(raw, OPTIONS) == parse_generally(raw, OPTIONS)
+
+
+@pytest.mark.parametrize("reference", ["Patient/p1?a=b", "Patient/p1#a", "Patient/p1/", "Patient/", "Patient//p1", ""])
+def test_the_two_paths_agree_on_what_is_no_id(reference: str) -> None:
+    raw = json.dumps(observation(subject={"reference": reference})).encode()
+    (found,) = fhir.parse(raw, OPTIONS)
+    assert [found] == parse_generally(raw, OPTIONS)
+    assert isinstance(found, Rejection)
+
+
+def test_the_two_paths_agree_on_a_patient_whose_type_is_null() -> None:
+    patient = {"resourceType": None, "id": "p1", "birthDate": "1950"}
+    raw = json.dumps({"patient": patient, "observation": observation()}).encode()
     assert fhir.parse(raw, OPTIONS) == parse_generally(raw, OPTIONS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Sequence
 
@@ -21,6 +22,7 @@ from bp_faust.clinical.following import (
 )
 from bp_faust.clinical.judges import Judges, age
 from bp_faust.clinical.policies import POLICIES
+from bp_faust.clinical.policy import read_policy
 from bp_faust.encoding import Versioned
 from bp_faust.models import (
     Acknowledgement,
@@ -134,6 +136,16 @@ def test_a_patient_who_should_measure_is_missed() -> None:
     assert len(check_missing("p", patient.state, 5 * DAY, 0, patient.rules, JUDGES)) == 1
 
 
+def test_a_reading_that_is_taken_back_does_not_end_that_readings_are_missing() -> None:
+    patient = Patient(PatientSettings(measure_every_days=2))
+    patient.take([reading("1", 120, 79, 0), reading("2", 120, 79, 1)])
+    [missed] = check_missing("p", patient.state, 3 * DAY, 0, patient.rules, JUDGES)
+    assert patient.take([reading("2", 120, 79, 1, status="entered-in-error")]) == []
+    assert patient.take([reading("1", 121, 79, 0, status="corrected")]) == []
+    [found] = patient.take([reading("3", 120, 79, 2.5)])
+    assert (found.status, found.alert_id) == ("resolved", missed.alert_id)
+
+
 def test_muted_alerts_say_so() -> None:
     settings = PatientSettings(muted_until="1970-01-02T00:00:00Z")
     assert is_muted(settings, 0.9 * DAY)
@@ -162,11 +174,41 @@ def test_own_thresholds_take_the_place_of_all_that_is_not_severe() -> None:
     }
 
 
+def test_own_thresholds_hold_in_whatever_order_a_policy_has_its_categories() -> None:
+    category = "{id: %s, title: %s, severity: none, when: [{systolic: '%s'}]}"
+    low, middle = category % ("low", "Low", "<120"), category % ("middle", "Middle", ">=120")
+    policy = read_policy(f"{{id: own, title: O, version: '1', citation: C, categories: [{low}, {middle}]}}", "own.yaml")
+    judges = Judges({"own": policy}, "own")
+    rules = judges.rules(PatientSettings(thresholds=Thresholds(systolic_above=130, systolic_below=100)), None)
+    assert [rules.of(reading("1", value, 80)).category for value in (99, 100, 130, 131)] == [
+        "below-own-threshold",
+        "low",
+        "middle",
+        "above-own-threshold",
+    ]
+
+
+@pytest.mark.parametrize("limit", [1e-5, 5e-324, 0.1])
+def test_an_own_threshold_may_be_any_number(limit: float) -> None:
+    rules = JUDGES.rules(PatientSettings(thresholds=Thresholds(systolic_above=limit, diastolic_below=limit)), None)
+    assert rules.of(reading("1", limit, limit)).high is None
+    assert rules.of(reading("1", limit, limit)).low is None
+    assert rules.of(reading("1", math.nextafter(limit, 400), math.nextafter(limit, 0))).findings != ()
+
+
 @pytest.mark.parametrize(
     ("birth_date", "years"), [("2000-06-15", 12), ("2000-06-16", 11), ("2000-06", 11), ("2000", 11), ("1999", 12)]
 )
 def test_age_is_in_completed_years_and_the_fewest_that_are_possible(birth_date: str, years: int) -> None:
     assert age(birth_date, 1339718400.0) == years  # 2012-06-15
+
+
+def test_a_time_far_outside_the_calendar_is_no_obstacle() -> None:
+    """Kafka takes any number for a record's time, and a reading without a time of its own has the record's."""
+    patient = Patient(PatientSettings(birth_date="1950-06-15"))
+    patient.take([reading("1", 120, 79, effective=None, received=9e15)])
+    assert patient.state.readings == 1
+    assert (age("1950", 1e14), age("1950", -1e14)) == (8048, -1950)
 
 
 def test_a_child_is_not_judged_by_the_adults_rule() -> None:
@@ -183,6 +225,16 @@ def test_what_is_older_than_the_retention_counts_no_more_whenever_it_comes() -> 
             patient.take([one])
         assert (patient.state.readings, set(patient.entries)) == (1, {"new"})
         assert set(patient.documents) == {"old", "new"}
+
+
+def test_what_is_forgotten_can_still_be_taken_back() -> None:
+    patient = Patient()
+    for one in (reading("new", 120, 79, 500), reading("old", 150, 80, 0)):
+        patient.take([one])
+    assert patient.documents["old"].anomaly_type == "Hypertension stage 2"
+    patient.take([reading("old", 150, 80, 0, status="entered-in-error")])
+    assert patient.documents["old"].anomaly_type is None
+    assert patient.state.readings == 1
 
 
 def test_a_patients_state_stays_small_however_many_readings_there_are() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bp_faust.clinical.judges import Judges
 from bp_faust.clinical.policies import POLICIES
-from bp_faust.clinical.state import step, timestamp, version_order
+from bp_faust.clinical.state import step, version_order
+from bp_faust.clinical.times import timestamp
 from bp_faust.models import Anomaly, Entry, PatientState, Reading
 
 SEED = Judges(POLICIES, "seed").rules(None, None)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bp_faust.clinical.judgement import Circumstances, Judge, judge
 from bp_faust.clinical.policies import POLICIES, find_policy
-from bp_faust.clinical.policy import Circumstances, Judge, PolicyError, judge, read_policy
+from bp_faust.clinical.policy import PolicyError, read_policy
 
 JUDGES = {name: Judge(policy) for name, policy in POLICIES.items()}
 
@@ -224,6 +225,13 @@ categories:
         ("id: high", "id: High Pressure", "own.yaml, line 6: The id 'High Pressure' is not made of small letters"),
         ("title: Ours", "title: [", "own.yaml, line 4: "),
         ("title: Ours\n", "", "own.yaml, line 1: Object missing required field `title`."),
+        ('version: "1"', "version: 2026-02-30", "own.yaml: day is out of range for month."),
+        (
+            '- systolic: ">=150"',
+            '- {systolic: ">=150", systolic: "<170"}',
+            "own.yaml, line 11: `systolic` stands here for the second time.",
+        ),
+        ("categories:", "alerts: {within_hours: .nan}\ncategories:", "own.yaml, line 5: A time is negative, or no"),
         ("categories:", "alerts: {readings: 4, of: 3}\ncategories:", "own.yaml, line 5: `readings` is not between"),
     ],
 )

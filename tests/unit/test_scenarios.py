@@ -99,7 +99,7 @@ def test_what_is_not_there_is_told_with_what_is() -> None:
         ("title: Ours\n", "", "own.yaml, line 1: Object missing required field `title`."),
         ("title: Ours", "title: [", "own.yaml, line 4: "),
         ("title: Ours", "title: Ours\nfirst_day: soon", "own.yaml, line 3: "),
-        ("title: Ours", "title: Ours\nfirst_day: 2026-13-01", "own.yaml, line 3: "),
+        ("title: Ours", "title: Ours\nfirst_day: 2026-13-01", "own.yaml: month must be in 1..12."),
     ],
 )
 def test_a_mistake_in_a_scenario_is_told_with_its_line(old: str, new: str, message: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bp_faust.clinical.judgement import Judge
 from bp_faust.clinical.policies import POLICIES
-from bp_faust.clinical.policy import Judge
 from bp_faust.simulation.pace import Pace
 from bp_faust.simulation.scenario import Crisis, Errors, Measuring, Scenario, TimeOfDay, Who
 from tests.simulated import ERRORS, MAY, SHIPPED, a_day, mmhg, moments, scenarios, seeds, simulation, sizes
