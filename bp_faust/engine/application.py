@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import os
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import faust
 from faust.exceptions import AlreadyConfiguredWarning
+from faust.transport.drivers.aiokafka import Producer
 from faust.types import TP, StreamT, TopicT
 from filelock import FileLock
 from mode.utils.logging import get_logger
@@ -27,7 +29,7 @@ from .errors import StateError, WatchdogError
 from .log_lines import LogForm, logging_config
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
-from .transactions import Transactions
+from .transactions import Transactions, record_batches
 from .transport import BatchConsumer, BatchTransport
 from .watchdog import EXIT_STATUS, SILENCE_SECONDS, Watchdog, WatchdogThread
 from .web import OwnPagesWeb, PeerRouter
@@ -178,6 +180,18 @@ class App(faust.App):
             return self._agent(topic, handle, decide)
 
         return decorate
+
+    async def send_values(self, topic: TopicT, values: Iterable[bytes]) -> None:
+        """Send values without keys, batch by batch, each to a partition by chance; return when Kafka has them all.
+
+        That costs a tenth of what Faust's ``topic.send`` does for each.
+        """
+        producer = cast(Producer, await self.maybe_start_producer())._ensure_producer()
+        sent = [
+            await producer.send_batch(builder, topic.get_topic_name(), partition=None)
+            for builder in record_batches(producer, ((None, value, []) for value in values))
+        ]
+        await asyncio.gather(*sent)
 
     @property
     def is_ready(self) -> bool:

@@ -118,7 +118,7 @@ class Transactions:
         try:
             sends = []
             for tp, records in effects.records.items():
-                sends += [await self._send(producer, tp, builder) for builder in _built(producer, records)]
+                sends += [await self._send(producer, tp, builder) for builder in record_batches(producer, records)]
             position = None
             if effects.changes:
                 assert changelog is not None
@@ -126,7 +126,7 @@ class Transactions:
                 changes: Iterable[tuple[bytes, bytes | None, list[Header]]] = (
                     (key, value, []) for key, value in effects.changes.items()
                 )
-                builders = list(_built(producer, changes))
+                builders = list(record_batches(producer, changes))
                 changed = [await self._send(producer, tp, builder) for builder in builders]
                 sends += changed
             await producer.send_offsets_to_transaction(
@@ -146,7 +146,7 @@ class Transactions:
         return await producer.send_batch(builder, tp.topic, partition=tp.partition)
 
 
-def _built(
+def record_batches(
     producer: AIOKafkaProducer, records: Iterable[tuple[bytes | None, bytes | None, list[Header]]]
 ) -> Iterable[BatchBuilder]:
     """Yield closed record batches that hold the given records in order; a large record has one to itself."""
