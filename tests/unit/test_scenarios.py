@@ -86,6 +86,7 @@ def test_what_is_not_there_is_told_with_what_is() -> None:
         ("setting: ward", "setting: street", "own.yaml, line 3: Invalid enum value 'street'."),
         ("condition: untreated", "condition: ill", "own.yaml, line 6: Invalid enum value 'ill'."),
         ("count: 1", "count: 0", "own.yaml, line 7: Expected `int` >= 1."),
+        ("count: 1", "count: 1000000", "own.yaml, line 7: Expected `int` <= 1000."),
         ('"06:30"', '"6.30"', "own.yaml, line 9: '6.30' is no time of day; write one like `15:00`."),
         ('"06:30"', '"24:00"', "own.yaml, line 9: '24:00' is no time of day; write one like `15:00`."),
         ('["06:30", 18:00]', "[]", "own.yaml, line 9: There is no time at which anyone is measured."),
