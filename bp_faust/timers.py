@@ -51,8 +51,10 @@ if settings.simulation_interval:
     async def simulate() -> None:
         """Send the simulated readings that are due."""
         due = [datetime.fromtimestamp(at, _zone) for at in _pace.due(time.time())]
-        for start in range(0, len(due), _SENT_AT_A_TIME):
-            values = [orjson.dumps(_simulation.message(at)) for at in due[start : start + _SENT_AT_A_TIME]]
-            # One after the other, each would wait for some turns of the event loop, within Faust.
-            sent = await asyncio.gather(*(readings.send(value=value) for value in values))
-            await asyncio.gather(*sent)
+        parts = [due[start : start + _SENT_AT_A_TIME] for start in range(0, len(due), _SENT_AT_A_TIME)]
+        # One after the other, each part would wait for Kafka's answer to the one before.
+        await asyncio.gather(*map(_send_simulated, parts))
+
+    async def _send_simulated(times: list[datetime]) -> None:
+        values = [orjson.dumps(_simulation.message(at)) for at in times]
+        await app.send_values(readings, values)

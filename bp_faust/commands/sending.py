@@ -23,6 +23,7 @@ from bp_faust.commands.terminal import progress_bar
 from bp_faust.engine.broker import admin_client, client_settings, ensure_topics
 from bp_faust.input_files import InputFileError, read_resources
 from bp_faust.simulation import ScenarioError, Simulation
+from bp_faust.simulation.people import FIRST_YEAR
 from bp_faust.simulation.scenarios import find_scenario
 from bp_faust.topic_records import partitions_of
 from bp_faust.topics import readings
@@ -113,12 +114,15 @@ class send(Command, faust_send):
 def _start(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
     if value is None:
         return None
+    zone = ZoneInfo(settings.default_time_zone)
     try:
         start = datetime.fromisoformat(value)
-    except ValueError as exc:
+        start = start.astimezone(zone) if start.tzinfo is not None else start.replace(tzinfo=zone)
+    except (ValueError, OverflowError) as exc:
         raise click.BadParameter("write a day like 2026-11-01, or a time like 2026-11-01T15:00") from exc
-    zone = ZoneInfo(settings.default_time_zone)
-    return start.astimezone(zone) if start.tzinfo is not None else start.replace(tzinfo=zone)
+    if start.year < FIRST_YEAR:
+        raise click.BadParameter(f"some simulated patients are born later: write {FIRST_YEAR}-01-01 or a later day")
+    return start
 
 
 class produce(Command):
@@ -145,7 +149,11 @@ class produce(Command):
         option("--file", help="A file of FHIR resources, Bundles or envelopes, one a line; may be gzipped."),
         option("--scenario", help="What to simulate: a scenario's id, or the path of its file."),
         option("--from", "start", callback=_start, help="Simulate what was measured from that day or time on."),
-        option("--days", type=click.IntRange(min=1), help="For so many days, until now at most [default: until now]."),
+        option(
+            "--days",
+            type=click.IntRange(1, 36_500),
+            help="For so many days, until now at most [default: until now].",
+        ),
         option(
             "--seed",
             type=int,

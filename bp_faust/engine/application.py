@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from faust.exceptions import AlreadyConfiguredWarning
+from faust.transport.drivers.aiokafka import Producer
 from faust.types import TP, StreamT, TopicT
 from filelock import FileLock
 from mode.utils.logging import get_logger
@@ -24,7 +26,7 @@ from .log_lines import LogForm, logging_config
 from .recovery import ChangelogTableManager
 from .state import Decoder, StateTable
 from .supervision import SupervisedApp
-from .transactions import Transactions
+from .transactions import Transactions, record_batches
 from .transport import BatchTransport
 from .web import OwnPagesWeb, PeerRouter
 from .worker import BatchWorker
@@ -160,6 +162,18 @@ class App(SupervisedApp):
             return self._agent(topic, handle, decide)
 
         return decorate
+
+    async def send_values(self, topic: TopicT, values: Iterable[bytes]) -> None:
+        """Send values without keys, batch by batch, each to a partition by chance; return when Kafka has them all.
+
+        That costs a tenth of what Faust's ``topic.send`` does for each.
+        """
+        producer = cast(Producer, await self.maybe_start_producer())._ensure_producer()
+        sent = [
+            await producer.send_batch(builder, topic.get_topic_name(), partition=None)
+            for builder in record_batches(producer, ((None, value, []) for value in values))
+        ]
+        await asyncio.gather(*sent)
 
     def _is_current(self, batch: Batch) -> bool:
         return batch.generation == self.consumer_generation_id and self.failure is None

@@ -112,14 +112,14 @@ class Transactions:
         async with transaction(producer):
             sends = []
             for tp, records in effects.records.items():
-                sends += [await self._send(producer, tp, builder) for builder in _built(producer, records)]
+                sends += [await self._send(producer, tp, builder) for builder in record_batches(producer, records)]
             if effects.changes:
                 assert changelog is not None
                 tp = TP(changelog, batch.partition)
                 changes: Iterable[tuple[bytes, bytes | None, list[Header]]] = (
                     (key, value, []) for key, value in effects.changes.items()
                 )
-                builders = list(_built(producer, changes))
+                builders = list(record_batches(producer, changes))
                 changed = [await self._send(producer, tp, builder) for builder in builders]
                 sends += changed
             await producer.send_offsets_to_transaction(
@@ -155,7 +155,7 @@ async def end(producer: AIOKafkaProducer) -> None:
         logger.debug("A producer did not end cleanly: %r", exc)
 
 
-def _built(
+def record_batches(
     producer: AIOKafkaProducer, records: Iterable[tuple[bytes | None, bytes | None, list[Header]]]
 ) -> Iterable[BatchBuilder]:
     """Yield closed record batches that hold the given records in order; a large record has one to itself."""

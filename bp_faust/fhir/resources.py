@@ -48,7 +48,7 @@ def observation(
         **_meta(simulated),
         "status": "final",
         "category": [VITAL_SIGNS],
-        "code": _loinc("85354-9", "Blood pressure panel"),
+        "code": _loinc("85354-9", "Blood pressure panel with all children optional"),
         "subject": {"reference": f"Patient/{patient_id}"},
     }
     if effective is not None:

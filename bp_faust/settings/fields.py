@@ -47,6 +47,10 @@ FAUST_SETTINGS: dict[str, tuple[Any, str]] = {
 }
 
 
+#: Between simulated readings, in seconds: far more often than a worker can send them.
+_SHORTEST_INTERVAL = 0.0001
+
+
 def _known_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -67,6 +71,12 @@ def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
     if not 0 <= limits[0] < limits[1]:
         raise ValueError("the first number must be the lower one, and neither below 0")
     return limits
+
+
+def _off_or_possible(interval: float) -> float:
+    if 0 < interval < _SHORTEST_INTERVAL:
+        raise ValueError(f"it must be 0, or {_SHORTEST_INTERVAL} or more")
+    return interval
 
 
 #: A lower and an upper limit in mmHg, both of which are still within; written like ``30,370``.
@@ -153,8 +163,11 @@ class Settings(BaseSettings):
         f"Observations and alerts; {SHORTEST_KEY} random characters or more, the same for all workers. Topics, tables, "
         "views and messages keep the ids. See docs/explanation/privacy.md.",
     )
-    simulation_interval: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="Seconds between simulated readings; 0 turns the simulation off."
+    simulation_interval: Annotated[float, AfterValidator(_off_or_possible)] = Field(
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description=f"Seconds between simulated readings, {_SHORTEST_INTERVAL} or more; 0 turns the simulation off.",
     )
     simulation_patients: int = Field(20, ge=1, description="How many simulated patients there are.")
     simulation_seed: int = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -113,11 +114,17 @@ class Simulation:
 
     def _misses(self, person: Person, day: date) -> bool:
         share = self.scenario.measure.missed_days
-        return share > 0 and Random(f"missed {self.seed} {person.number} {day}").random() < share
+        return share > 0 and _chance_of_day(f"missed {self.seed} {person.number} {day}") < share
 
     def _versions(self, person: Person, at: datetime) -> list[Version]:
         pressure = expected(person, at, self.scenario, self.seed, self.first_day)
         return measured(person, at, pressure, self.scenario.errors, self.seed)
+
+
+@lru_cache(maxsize=2**12)
+def _chance_of_day(about: str) -> float:
+    """Return a number from 0 to 1; of the present it is asked for the same day again and again."""
+    return Random(about).random()
 
 
 def _at(day: date, second: int, start: datetime) -> datetime:

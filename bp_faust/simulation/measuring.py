@@ -56,7 +56,8 @@ def measured(person: Person, at: datetime, expected: Pressure, errors: Errors, s
 
     The same person, time and seed give the same reading, id included.
     """
-    random = Random(f"reading {seed} {person.number} {at.isoformat()}")
+    made = at.isoformat()
+    random = Random(f"reading {seed} {person.number} {made}")
     identifier = identity(random)
     right = _plausible(scattered(expected, _BETWEEN_READINGS, random))
     error = _drawn(errors, random)
@@ -64,9 +65,9 @@ def measured(person: Person, at: datetime, expected: Pressure, errors: Errors, s
 
     def version(number: int, status: str, systolic: float | None, diastolic: float | None, unit: str = "") -> Version:
         then = at if number == 1 else (at.astimezone(timezone.utc) + delay).astimezone(at.tzinfo)
-        resource = _observation(person, identifier, at, (systolic, diastolic), in_kilopascals=unit == "kPa")
+        resource = _observation(person, identifier, made, (systolic, diastolic), in_kilopascals=unit == "kPa")
         resource["status"] = status
-        resource["meta"].update(versionId=str(number), lastUpdated=then.isoformat())
+        resource["meta"].update(versionId=str(number), lastUpdated=made if number == 1 else then.isoformat())
         return Version(then, envelope(person.resource, resource))
 
     if error is None:
@@ -111,11 +112,11 @@ def _plausible(pressure: Pressure) -> tuple[int, int]:
 
 
 def _observation(
-    person: Person, identifier: str, at: datetime, values: tuple[float | None, float | None], *, in_kilopascals: bool
+    person: Person, identifier: str, made: str, values: tuple[float | None, float | None], *, in_kilopascals: bool
 ) -> dict[str, Any]:
     systolic, diastolic = values
     resource = observation(
-        person.identity, systolic or 0, diastolic or 0, identity=identifier, effective=at.isoformat(), simulated=True
+        person.identity, systolic or 0, diastolic or 0, identity=identifier, effective=made, simulated=True
     )
     if not in_kilopascals:
         resource["meta"]["profile"] = [PROFILE]

@@ -6,6 +6,7 @@ versions of Faker.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -30,6 +31,8 @@ SURVEY_MEANS = {
 
 #: The year in which people are of the age that was drawn for them; they grow older from there.
 YEAR = 2026
+#: The first year at whose beginning all of them are born.
+FIRST_YEAR = YEAR - 19
 
 #: How many have hypertension, as 140/90 mmHg or drugs against it, below the ages 40 and 60 and from there on: Fryar CD
 #: et al., NCHS Data Brief 289, 2017. How many of them take drugs: 76.4 %, Yoon SS et al., NCHS Data Brief 107, 2012.
@@ -57,8 +60,10 @@ _AGES: Mapping[Condition, tuple[int, int]] = {
     "severe": (40, 69),
 }
 
-#: Standard deviation between people of a condition, sex and age: ours.
-_BETWEEN_PEOPLE = Pressure(8, 6)
+#: Standard deviation between people of a condition, sex and age, by decade of age as above: chosen so that one reading
+#: of each of many people, who differ in condition too and from one time to another, has the standard deviation of the
+#: rows behind ``SURVEY_MEANS``: from 11/10 mmHg in the twenties to 21/12 from the seventies on.
+_BETWEEN_PEOPLE = [Pressure(*pair) for pair in ((5, 8), (8, 9), (7, 8), (11.5, 8), (11.5, 8), (17, 9))]
 
 #: How much higher a person's pressure is where a doctor measures it: about 11/6 mmHg above the day's mean in 28
 #: outpatients with hypertension (Parati G et al., Hypertension 1998;31:1185-1189). How much people differ is ours: at
@@ -106,7 +111,7 @@ class Person:
     def baseline(self, year: int) -> Pressure:
         """Return what a survey would find on average: in a doctor's examination, by day, all year round."""
         age = year - self.birth_date.year
-        mean = SURVEY_MEANS[self.gender][min(max(age // 10, 2), 7) - 2]
+        mean = SURVEY_MEANS[self.gender][_decade(age)]
         return mean.plus(OFFSETS[self.condition]).plus(_mean_offset(age), -1).plus(self.offset)
 
 
@@ -130,6 +135,12 @@ def identity(random: Random) -> str:
     return str(UUID(int=random.getrandbits(128), version=4))
 
 
+def _decade(age: int) -> int:
+    """Return the place of an age in the survey's decades."""
+    return min(max(age // 10, 2), 7) - 2
+
+
+@functools.cache
 def _mean_offset(age: int) -> Pressure:
     """Return how far people of an age lie from all adults because of how many of them have hypertension."""
     hypertensive = OFFSETS["untreated"].towards(OFFSETS["treated"], _MEDICATED)
@@ -169,7 +180,7 @@ def _person(seed: int | str, number: int, conditions: Sequence[Condition] | None
         gender=gender,
         birth_date=birth_date,
         condition=condition,
-        offset=scattered(Pressure(0, 0), _BETWEEN_PEOPLE, random),
+        offset=scattered(Pressure(0, 0), _BETWEEN_PEOPLE[_decade(YEAR - birth_date.year)], random),
         white_coat=Pressure(max(white_coat.systolic, 0), max(white_coat.diastolic, 0)),
         dip=Pressure(max(dip.systolic, 0), max(dip.diastolic, 0)),
         wave=min(max(random.gauss(0, _WAVE_DEVIATION), -WAVE_LIMIT), WAVE_LIMIT),

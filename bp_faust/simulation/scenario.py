@@ -61,7 +61,7 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hold how many people of a condition there are, in proportion to the other groups."""
 
     condition: Condition
-    count: _Count
+    count: Annotated[int, Meta(ge=1, le=1000)]
 
 
 class Measuring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

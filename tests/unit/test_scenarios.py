@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,11 @@ def test_a_file_says_what_it_says() -> None:
     assert scenario.measure.every_days == 1
 
 
+def test_the_first_day_is_a_date_with_or_without_quotation_marks() -> None:
+    for written in ("2026-11-01", '"2026-11-01"'):
+        assert read_scenario(f"{OWN}first_day: {written}\n", "own.yaml").first_day == date(2026, 11, 1)
+
+
 def test_a_few_people_show_every_larger_group() -> None:
     conditions = read_scenario(OWN, "own.yaml").conditions()
     assert conditions is not None
@@ -80,6 +86,7 @@ def test_what_is_not_there_is_told_with_what_is() -> None:
         ("setting: ward", "setting: street", "own.yaml, line 3: Invalid enum value 'street'."),
         ("condition: untreated", "condition: ill", "own.yaml, line 6: Invalid enum value 'ill'."),
         ("count: 1", "count: 0", "own.yaml, line 7: Expected `int` >= 1."),
+        ("count: 1", "count: 1000000", "own.yaml, line 7: Expected `int` <= 1000."),
         ('"06:30"', '"6.30"', "own.yaml, line 9: '6.30' is no time of day; write one like `15:00`."),
         ('"06:30"', '"24:00"', "own.yaml, line 9: '24:00' is no time of day; write one like `15:00`."),
         ('["06:30", 18:00]', "[]", "own.yaml, line 9: There is no time at which anyone is measured."),
@@ -93,6 +100,7 @@ def test_what_is_not_there_is_told_with_what_is() -> None:
         ("title: Ours\n", "", "own.yaml, line 1: Object missing required field `title`."),
         ("title: Ours", "title: [", "own.yaml, line 4: "),
         ("title: Ours", "title: Ours\nfirst_day: soon", "own.yaml, line 3: "),
+        ("title: Ours", "title: Ours\nfirst_day: 2026-13-01", "own.yaml: month must be in 1..12."),
     ],
 )
 def test_a_mistake_in_a_scenario_is_told_with_its_line(old: str, new: str, message: str) -> None:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bp_faust.simulation.measuring import measured
 from bp_faust.simulation.people import OFFSETS, SURVEY_MEANS, WAVE_LIMIT, Person, people
 from bp_faust.simulation.pressures import Pressure
 from bp_faust.simulation.rhythm import by_hour, drift, expected, treated
-from bp_faust.simulation.scenario import Crisis, Scenario, TimeOfDay, Treatment, Who
-from tests.simulated import MAY, a_day, moments, seeds, sizes
+from bp_faust.simulation.scenario import Crisis, Errors, Scenario, TimeOfDay, Treatment, Who
+from tests.simulated import MAY, a_day, mmhg, moments, seeds, sizes
 
 OFFICE = Scenario("office", "Office")
 HOME = Scenario("home", "Home", setting="home")
@@ -81,6 +82,26 @@ def test_the_mean_of_each_sex_and_decade_is_the_surveys(crowd: list[Person]) -> 
             ]
             assert fmean(one.systolic for one in group) == pytest.approx(mean.systolic, abs=2)
             assert fmean(one.diastolic for one in group) == pytest.approx(mean.diastolic, abs=1.5)
+
+
+def test_single_readings_of_many_people_differ_as_much_as_the_surveys(crowd: list[Person]) -> None:
+    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for person in crowd:
+        at = MAY + timedelta(days=person.number % 365, hours=8 + person.number % 12)
+        (version,) = measured(person, at, pressure(person, at), Errors(), 1)
+        systolic, diastolic = mmhg(version.message)
+        assert systolic is not None
+        assert diastolic is not None
+        decade = min((2026 - person.birth_date.year) // 10, 7)
+        found.setdefault((person.gender, decade), []).append((systolic, diastolic))
+    # Of the rows of SURVEY_MEANS.
+    survey = {
+        "female": [(10.2, 9.7), (12.3, 10.4), (14.5, 9.9), (16.1, 10.3), (17.1, 11.0), (21.4, 11.7)],
+        "male": [(11.3, 10.6), (12.3, 11.2), (14.0, 10.9), (17.8, 10.4), (17.6, 11.2), (20.9, 12.3)],
+    }
+    for (gender, decade), readings in found.items():
+        deviations = tuple(map(stdev, zip(*readings, strict=True)))
+        assert deviations == pytest.approx(survey[gender][decade - 2], abs=2)
 
 
 def test_hypertension_lies_above_normal_pressure_as_in_the_survey(crowd: list[Person]) -> None:
