@@ -39,6 +39,8 @@ def test_links_lead_to_files_and_headings_that_are_there(page: Path) -> None:
             continue
         target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
         assert target.exists(), f"{link} leads nowhere"
+        if page.is_relative_to(REPOSITORY / "docs"):
+            assert target.is_relative_to(REPOSITORY / "docs"), f"{link} leads out of the site"
         if parts.fragment:
             assert parts.fragment in anchors(target), f"{link}: there is no such heading"
 
