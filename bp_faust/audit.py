@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -71,18 +72,26 @@ def of_request(request: Any, who: str | None = None) -> Actor:
 
 def of_command(who: str | None = None) -> Actor:
     """Return who acts by a command."""
-    return Actor(authenticated_by="operating system", host=socket.gethostname(), who=who, user=getpass.getuser())
+    return Actor(authenticated_by="operating system", host=socket.gethostname(), who=who, user=_user())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Containers are run by users that have no name there.
+        return str(os.getuid())
 
 
 async def act(actor: Actor, action: Action, *messages: Message) -> None:
     """Send what an action takes, and its audit record; raise EngineError where Kafka does not take them all."""
-    await send_together(app, [audit_message(actor, action, "done"), *messages])
+    await send_together(app, [_message(actor, action, "done"), *messages])
     _tell(actor, action, "done")
 
 
 async def note(actor: Actor, action: Action, outcome: str) -> None:
     """Send an audit record alone, for what is too long for one transaction; raise EngineError as above."""
-    await send_together(app, [audit_message(actor, action, outcome)])
+    await send_together(app, [_message(actor, action, outcome)])
     _tell(actor, action, outcome)
 
 
@@ -92,8 +101,7 @@ def _tell(actor: Actor, action: Action, outcome: str) -> None:
     logger.info("Audited: %s, %s.", action.action, outcome, extra=fields)
 
 
-def audit_message(actor: Actor, action: Action, outcome: str) -> Message:
-    """Return the audit record of an action at this moment."""
+def _message(actor: Actor, action: Action, outcome: str) -> Message:
     time = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     parts = (Stamp(str(uuid4()), time, outcome), action, actor)
     record = {name: value for part in parts for name, value in msgspec.to_builtins(part).items()}

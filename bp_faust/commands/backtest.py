@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 import orjson
@@ -25,6 +25,7 @@ from bp_faust.clinical.policies import POLICIES, find_policy
 from bp_faust.clinical.policy import Judgement, PolicyError
 from bp_faust.clinical.state import timestamp
 from bp_faust.commands.command import Command
+from bp_faust.commands.output_files import output_file
 from bp_faust.commands.terminal import progress_bar
 from bp_faust.fhir import ParseOptions, parse
 from bp_faust.input_files import InputFileError, read_resources
@@ -38,6 +39,9 @@ _Record = tuple[bytes, float]
 #: How many records of a file are judged between two looks at the progress.
 _PIECE = 2000
 
+#: What pictures may be, as their names end.
+_FORMS = ("svg", "png", "pdf")
+
 _Advance = Callable[[int, int | None], None]
 
 
@@ -47,6 +51,16 @@ def _day(context: click.Context, parameter: click.Parameter, value: str | None) 
     except ValueError as exc:
         raise click.BadParameter("write a day like 2026-07-01") from exc
     return datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp() if day is not None else None
+
+
+def _picture(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and _form(value) not in _FORMS:
+        raise click.BadParameter(f"name a file that ends in {' or '.join(f'.{form}' for form in _FORMS)}")
+    return value
+
+
+def _form(picture: str) -> str:
+    return Path(picture).suffix[1:].lower()
 
 
 class backtest(Command):
@@ -68,7 +82,7 @@ class backtest(Command):
         option("--to", "until", callback=_day, help="Only readings made before that day (UTC)."),
         option("--file", "-f", "file", help="Readings, one resource or envelope a line; gzipped or not."),
         option("--differences", help="Write the readings on which the policies differ to this file, one a line."),
-        option("--plot", help="Draw the alerts of each day into this file: .svg, .png or .pdf."),
+        option("--plot", callback=_picture, help="Draw the alerts of each day into this file: .svg, .png or .pdf."),
     ]
 
     async def run(
@@ -90,7 +104,8 @@ class backtest(Command):
         # Batches make much that is gone at once: the collector need not look so often.
         gc.set_threshold(50_000, 20, 20)
         refused = 0
-        with _written(differences) as written, progress_bar(self.quiet) as bar:
+        differing = output_file(differences) if differences is not None else contextlib.nullcontext()
+        with differing as written, progress_bar(self.quiet) as bar:
             task = bar.add_task("Reading", total=None)
 
             def advance(done: int, total: int | None) -> None:
@@ -106,7 +121,7 @@ class backtest(Command):
                 refused += _judge(piece, test, options, (since, until), keep)
         report = {**test.describe(), "refused": refused}
         if plot is not None:
-            _draw(report, Path(plot))
+            _draw(report, plot)
         if self.json:
             self.say_json(report)
         elif not self.quiet:
@@ -175,18 +190,6 @@ async def _from_topic(advance: _Advance) -> AsyncIterator[Iterable[_Record]]:
         yield [(record.value or b"", record.timestamp / 1000) for record in records]
 
 
-@contextlib.contextmanager
-def _written(path: str | None) -> Iterator[BinaryIO | None]:
-    if path is None:
-        yield None
-        return
-    try:
-        with Path(path).open("wb") as file:
-            yield file
-    except OSError as exc:
-        raise InputFileError(f"{path} cannot be written: {exc.strerror}.") from exc
-
-
 def _difference(reading: Reading, judgements: tuple[Judgement, Judgement]) -> dict[str, Any]:
     time = reading.effective if reading.effective is not None else reading.received
     return {
@@ -235,7 +238,7 @@ def _plotting() -> Any:
     return figure
 
 
-def _draw(report: dict[str, Any], path: Path) -> None:
+def _draw(report: dict[str, Any], path: str) -> None:
     drawn = _plotting().Figure(figsize=(10, 4), layout="constrained")
     axes = drawn.subplots()
     for outcome in report["policies"]:
@@ -244,7 +247,5 @@ def _draw(report: dict[str, Any], path: Path) -> None:
     axes.set(title="Alerts that would have been opened", ylabel="alerts a day", ylim=(0, None))
     axes.legend()
     drawn.autofmt_xdate()
-    try:
-        drawn.savefig(path)
-    except (OSError, ValueError) as exc:
-        raise InputFileError(f"{path} cannot be written: {exc}") from exc
+    with output_file(path) as file:
+        drawn.savefig(file, format=_form(path))

@@ -6,11 +6,9 @@ import contextlib
 import dataclasses
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timezone
 from difflib import get_close_matches
-from pathlib import Path
-from typing import BinaryIO
 
 import click
 import orjson
@@ -19,6 +17,7 @@ from faust.cli import argument, option
 from bp_faust.app import app, settings
 from bp_faust.audit import Action, note, of_command
 from bp_faust.commands.command import Command
+from bp_faust.commands.output_files import output_file
 from bp_faust.commands.terminal import progress_bar
 from bp_faust.dead_letters.described import content, described, when
 from bp_faust.dead_letters.reasons import EXPLANATIONS, explain
@@ -121,7 +120,7 @@ class dlq(Command):
             if action == "replay":
                 count = await _replay(chosen, wanted, limit)
             elif action == "export":
-                count = await self._export(chosen, output)
+                count = await _export(chosen, output)
             else:
                 found = [one async for one in chosen]
         if action == "list":
@@ -176,13 +175,14 @@ class dlq(Command):
         text = (letter.value or b"").decode(errors="replace")
         self.say(text[:_LONGEST_SHOWN] + (" …" if len(text) > _LONGEST_SHOWN else ""))
 
-    async def _export(self, chosen: AsyncIterator[Found], output: str | None) -> int:
-        written = 0
-        with _opened(output) as file:
-            async for found in chosen:
-                file.write(orjson.dumps({**described(found), **content(found)}) + b"\n")
-                written += 1
-        return written
+
+async def _export(chosen: AsyncIterator[Found], output: str | None) -> int:
+    written = 0
+    with output_file(output) if output is not None else contextlib.nullcontext(sys.stdout.buffer) as file:
+        async for found in chosen:
+            file.write(orjson.dumps({**described(found), **content(found)}) + b"\n")
+            written += 1
+    return written
 
 
 async def _replay(chosen: AsyncIterator[Found], wanted: Filter, limit: int | None) -> int:
@@ -207,16 +207,3 @@ async def _first(letters: AsyncIterator[Found], limit: int | None) -> AsyncItera
         yield found
         if number == limit:
             return
-
-
-@contextlib.contextmanager
-def _opened(output: str | None) -> Iterator[BinaryIO]:
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    try:
-        with Path(output).open("wb") as file:
-            yield file
-    except OSError as exc:
-        raise InputFileError(f"{output} cannot be written ({exc.strerror}): choose another file with -o.") from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -75,24 +76,22 @@ class patient(Command):
             raise click.UsageError(f"{action} takes no options.", self.ctx)
         if action == "pseudonym":
             self._tell_pseudonym(who)
-            return
-        if action == "show":
-            self._show(await self._known(), who)
-            return
-        if not who or who in ("cohort/", "patient/"):
+        elif action == "show":
+            self._show(await _known(), who)
+        elif not who or who in ("cohort/", "patient/"):
             raise click.UsageError("Name a patient, or a cohort as cohort/NAME.", self.ctx)
-        if not chosen and not clear:
+        elif not chosen and not clear:
             raise click.UsageError("Say what to set; --help lists it.", self.ctx)
+        else:
+            await self._set(_key(who), chosen, clear=clear)
+
+    async def _set(self, key: bytes, chosen: dict[str, Any], *, clear: bool) -> None:
         now = datetime.now(timezone.utc)
         born = str(chosen.get("birth_date", ""))
         if born[:1].isdigit() and born > now.date().isoformat():
             raise click.UsageError("--birth-date lies in the future.", self.ctx)
-        key, known = _key(who), await self._known()
-        before = PatientSettings() if clear else known.get(key, PatientSettings())
-        limits = {name: chosen.pop(name) for name in _THRESHOLDS if name in chosen}
-        if limits:
-            chosen["thresholds"] = replace(before.thresholds or Thresholds(), **limits)
-        after = replace(before, **chosen)
+        known = await _known()
+        after = _changed(PatientSettings() if clear else known.get(key, PatientSettings()), chosen)
         policies = read_judges(settings).policies
         if after.policy is not None and after.policy not in policies:
             raise InputFileError(
@@ -102,7 +101,8 @@ class patient(Command):
             check(after, of_cohort=key.startswith(b"cohort/"))
         except PatientSettingsError as exc:
             raise InputFileError(f"{exc}.") from exc
-        if "muted_until" in chosen and datetime.fromisoformat(chosen["muted_until"].replace("Z", "+00:00")) <= now:
+        muted_until = chosen.get("muted_until")
+        if muted_until is not None and datetime.fromisoformat(muted_until.replace("Z", "+00:00")) <= now:
             raise click.UsageError("--muted-until has passed: nobody would be kept from being told.", self.ctx)
         value = None if after == PatientSettings() else msgspec.json.encode(after)
         done = Action("set" if value is not None else "remove", key.decode(), after if value is not None else None)
@@ -111,18 +111,6 @@ class patient(Command):
             f"{key.decode()}: {value.decode() if value is not None else 'nothing is set any more'}",
             **{key.decode(): msgspec.to_builtins(after)},
         )
-
-    async def _known(self) -> dict[bytes, PatientSettings]:
-        known: dict[bytes, tuple[int, PatientSettings]] = {}
-        async for _, records in read_records(app, topics.patient_settings.get_topic_name()):
-            for record in records:
-                try:
-                    signal = read_setting(record.key, record.value, 0)
-                except PatientSettingsError:
-                    continue
-                if record.key not in known or record.timestamp >= known[record.key][0]:
-                    known[record.key] = (record.timestamp, signal.settings or PatientSettings())
-        return {key: found for key, (_, found) in known.items() if found != PatientSettings()}
 
     def _tell_pseudonym(self, patient_id: str | None) -> None:
         key = settings.secret("pseudonym_key")
@@ -145,6 +133,29 @@ class patient(Command):
             self.say(f"{name}: {orjson.dumps(found).decode() if found else 'nothing is set'}")
         if not shown:
             self.say("Nothing is set for anyone.")
+
+
+async def _known() -> dict[bytes, PatientSettings]:
+    """Return what is set for patients and cohorts, by the keys of its topic."""
+    known: dict[bytes, tuple[int, PatientSettings]] = {}
+    async for _, records in read_records(app, topics.patient_settings.get_topic_name()):
+        for record in records:
+            try:
+                signal = read_setting(record.key, record.value, 0)
+            except PatientSettingsError:
+                continue
+            if record.key not in known or record.timestamp >= known[record.key][0]:
+                known[record.key] = (record.timestamp, signal.settings or PatientSettings())
+    return {key: found for key, (_, found) in known.items() if found != PatientSettings()}
+
+
+def _changed(before: PatientSettings, chosen: Mapping[str, Any]) -> PatientSettings:
+    """Return settings with those that options choose; thresholds that none of them names stay."""
+    limits = {name: value for name, value in chosen.items() if name in _THRESHOLDS}
+    others = {name: value for name, value in chosen.items() if name not in _THRESHOLDS}
+    if limits:
+        others["thresholds"] = replace(before.thresholds or Thresholds(), **limits)
+    return replace(before, **others)
 
 
 class alerts(Command):
@@ -184,8 +195,12 @@ class alerts(Command):
         if action == "acknowledge":
             if alert_id is None or not why:
                 raise click.UsageError("Name the alert, and say why with --why.", self.ctx)
+            if patient_id is not None or status:
+                raise click.UsageError("--patient and --status are for list.", self.ctx)
             await self._acknowledge(alert_id, who, why)
             return
+        if who is not None or why is not None:
+            raise click.UsageError("--who and --why are for acknowledge.", self.ctx)
         wanted = status or ("open", "escalated", "acknowledged")
         found = [
             event

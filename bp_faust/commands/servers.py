@@ -15,6 +15,7 @@ from faust.cli.worker import worker as faust_worker
 
 from bp_faust.app import app, settings
 from bp_faust.commands.command import Command, run_told
+from bp_faust.commands.output_files import output_file
 from bp_faust.engine.log_lines import json_line
 from bp_faust.fhir.resources import InvalidResource, observation, validate
 from bp_faust.input_files import InputFileError
@@ -80,11 +81,10 @@ async def generate(self: Command, output: str, patient: str, systolic: float, di
     resource = observation(patient, systolic, diastolic, identity=str(uuid4()))
     try:
         validate(resource)
-        Path(output).write_bytes(orjson.dumps(resource, option=orjson.OPT_INDENT_2) + b"\n")
     except InvalidResource as exc:
         raise InputFileError(f"These values make no valid Observation: {exc}") from exc
-    except OSError as exc:
-        raise InputFileError(f"{output} cannot be written ({exc.strerror}): choose another file with -o.") from exc
+    with output_file(output) as file:
+        file.write(orjson.dumps(resource, option=orjson.OPT_INDENT_2) + b"\n")
     self.say_result(
         f"FHIR Observation {resource['id']} of {patient} written to {output}", id=resource["id"], file=output
     )

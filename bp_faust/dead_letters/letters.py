@@ -27,6 +27,10 @@ _MENDED = ("bp_faust.mended", b"true")
 MOST_REASONS = 20
 
 
+#: In how many digits it is told at most how many there are, where others wrote it.
+_LONGEST_COUNT = 18
+
+
 class Origin(NamedTuple):
     """Name the place at which a record first came in; the timestamp is Kafka's, in milliseconds since 1970."""
 
@@ -149,7 +153,7 @@ def read_letter(here: Origin, key: bytes | None, value: bytes | None, headers: S
         if name in texts:
             texts[name].append(content.decode(errors="replace"))
     rejections = [Rejection(*of_one) for of_one in zip(*texts.values())]  # noqa: B905 - what others wrote may differ
-    counted = dict(headers).get("bp_faust.rejections", b"")
+    counted = dict(headers).get("bp_faust.rejections", b"")[:_LONGEST_COUNT]
     return DeadLetter(
         origin_of(here, headers),
         rejections,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from elasticsearch import AsyncElasticsearch
 
-from bp_faust.doctor.findings import LOOK_SECONDS, Finding, Outcome, finding, skipped
+from bp_faust.doctor.findings import LOOK_SECONDS, Finding, Outcome, finding, findings, skipped
 from bp_faust.search.client import check_available
 from bp_faust.search.inspection import Node, health, lacking_rights, node
 from bp_faust.search.retrying import address
@@ -39,10 +39,7 @@ async def look_at_elasticsearch(
         _clock(looking),
         *(_index(client, name, properties) for name, properties in indices.values()),
     )
-    found = await asyncio.gather(*(finding(check, look) for check, look in zip(names, looks, strict=True)))
-    looking.cancel()
-    await asyncio.gather(looking, return_exceptions=True)
-    return [answers, *found]
+    return [answers, *await findings(names, looks, looking)]
 
 
 async def _answers(client: AsyncElasticsearch) -> tuple[Outcome, str]:

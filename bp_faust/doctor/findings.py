@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from aiokafka.errors import KafkaError
 from elastic_transport import TransportError
@@ -38,6 +38,19 @@ async def finding(check: str, look: Awaitable[tuple[Outcome, str]], seconds: flo
     except asyncio.TimeoutError:
         return Finding(check, "wrong", f"No answer came within {seconds:.0f} s: see what keeps the server from it.")
     return Finding(check, outcome, text)
+
+
+async def findings(
+    checks: Iterable[str], looks: Iterable[Awaitable[tuple[Outcome, str]]], shared: asyncio.Future[Any]
+) -> list[Finding]:
+    """Return what looks found at the same time; several of them may wait for one that they share, which ends here.
+
+    Those must shield it: it must not be cancelled where the first of them gives up.
+    """
+    found = await asyncio.gather(*(finding(check, look) for check, look in zip(checks, looks, strict=True)))
+    shared.cancel()
+    await asyncio.gather(shared, return_exceptions=True)
+    return found
 
 
 def skipped(checks: Iterable[str], reason: str) -> list[Finding]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
-from bp_faust.doctor.findings import Finding, Outcome, finding, skipped
+from bp_faust.doctor.findings import Finding, Outcome, finding, findings, skipped
 from bp_faust.engine.broker import WantedTopic, all_topics, broker_address, client_settings, missing_topics
 from bp_faust.engine.broker_check import check_brokers
 from bp_faust.engine.inspection import Installation, check_used_rights, inspect
@@ -33,11 +33,7 @@ async def look_at_kafka(app: App, ingest_topic: str, *, writes_readings: bool) -
         _rights(app, looking),
         _transactions(looking),
     )
-    # One look is for three of them: it must not be cancelled where the first of these gives up.
-    found = await asyncio.gather(*(finding(check, look) for check, look in zip(_OTHERS, looks, strict=True)))
-    looking.cancel()
-    await asyncio.gather(looking, return_exceptions=True)
-    return [answers, *found]
+    return [answers, *await findings(_OTHERS, looks, looking)]
 
 
 async def _answers(app: App) -> tuple[Outcome, str]:

@@ -16,7 +16,6 @@ from bp_faust.settings.reading import told_in_form
 #: Faust's settings that hold addresses of brokers; its banner and its log show them whole.
 _ADDRESSES = ("BP_FAUST_BROKER_URL", "BP_FAUST_BROKER_CONSUMER_URL", "BP_FAUST_BROKER_PRODUCER_URL")
 
-
 #: The protocols that make use of a setting, the likeliest first.
 _NEEDED = {
     "broker_username": ("SASL_SSL", "SASL_PLAINTEXT"),

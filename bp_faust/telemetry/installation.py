@@ -100,13 +100,13 @@ def installation_of(
         alert_changes=sum(worker.alert_changes for worker in workers),
         refusals=dict(refusals.most_common()),
         lag=dict(sorted(lag.items())),
-        workers=[state_of(worker) for worker in workers],
+        workers=[_state_of(worker) for worker in workers],
         workers_missing=sorted(missing),
         partitions_missing=sorted(set(range(partitions)).difference(*(worker.partitions for worker in workers))),
     )
 
 
-def state_of(worker: WorkerState) -> WorkerState:
+def _state_of(worker: WorkerState) -> WorkerState:
     """Return a worker's state without what it adds to it."""
     return WorkerState(*(getattr(worker, field) for field in WorkerState.__struct_fields__))
 

@@ -187,8 +187,8 @@ class WholeRefusedRecord(RefusedRecord):
     text: str
     #: Whether it can be sent again in another wording.
     mendable: bool
-    #: Why it would be refused by the settings in force now.
-    refused_now: list[Rejection]
+    #: Why it would be refused by the settings in force now; null where that is not known before it is sent.
+    refused_now: list[Rejection] | None
     workers_missing: list[str]
 
 
@@ -200,8 +200,8 @@ class Replayed(Struct):
     dead_letter: str
     mended: bool
     bytes: int
-    #: Why it will be refused again by the settings in force.
-    refused_now: list[Rejection]
+    #: Why it will be refused again by the settings in force; null where that is not known.
+    refused_now: list[Rejection] | None
 
 
 class StillRefused(Error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
@@ -55,16 +56,12 @@ class _FhirView(View):
             return self._respond(failure(415, "not-supported", "Send application/fhir+json."))
         return await super().dispatch(request)
 
-    async def _body(self, request: Request) -> bytes | None:
-        """Return the request's body, unzipped; None where it is too large."""
+    async def _keep(self, request: Request, accept: Callable[[bytes], Answer]) -> Response:
+        """Have the request's body accepted or not, and answer once Kafka has what is to be kept."""
         try:
-            body: bytes = await request.read()
+            answer = accept(await request.read())
         except HTTPRequestEntityTooLarge:
-            return None
-        return body
-
-    async def _keep(self, request: Request, answer: Answer) -> Response:
-        """Answer once Kafka has what is to be kept."""
+            answer = _TOO_LARGE
         if answer.record is not None:
             try:
                 key = answer.patient_id.encode() if answer.patient_id is not None else None
@@ -111,8 +108,7 @@ class FhirBase(_FhirView):
     @operation(FhirResource, media_type=FHIR_JSON, body=FhirResource)
     async def post(self, request: Request) -> Response:
         """Keep a Bundle's readings."""
-        body = await self._body(request)
-        return await self._keep(request, accept_bundle(body, _OPTIONS, _new_id) if body is not None else _TOO_LARGE)
+        return await self._keep(request, lambda body: accept_bundle(body, _OPTIONS, _new_id))
 
 
 @app.page("/fhir/Observation", name="fhir-observation")
@@ -122,8 +118,7 @@ class FhirObservations(_FhirView):
     @operation(FhirResource, status=201, media_type=FHIR_JSON, body=FhirResource)
     async def post(self, request: Request) -> Response:
         """Keep an Observation."""
-        body = await self._body(request)
-        return await self._keep(request, create(body, _OPTIONS, _new_id) if body is not None else _TOO_LARGE)
+        return await self._keep(request, lambda body: create(body, _OPTIONS, _new_id))
 
 
 @app.page("/fhir/Observation/{identity}", name="fhir-observation-update")
@@ -133,8 +128,7 @@ class FhirObservation(_FhirView):
     @operation(FhirResource, media_type=FHIR_JSON, body=FhirResource)
     async def put(self, request: Request, identity: str) -> Response:
         """Keep an Observation in place of what was known by its id."""
-        body = await self._body(request)
-        return await self._keep(request, update(identity, body, _OPTIONS) if body is not None else _TOO_LARGE)
+        return await self._keep(request, lambda body: update(identity, body, _OPTIONS))
 
 
 @app.page("/fhir/metadata", name="fhir-metadata")

@@ -28,7 +28,7 @@ from bp_faust.telemetry.worker_state import address, wanted_partitions, worker_o
 from bp_faust.views.access import SECURITY_HEADERS, is_over
 from bp_faust.views.live_overview import Broadcast, PeerAnswers
 from bp_faust.views.operations import operation
-from bp_faust.views.peers import LOCAL, ask_peer, ask_peers, peer_urls
+from bp_faust.views.peers import LOCAL, ask_peer, ask_peers, own_credentials, peer_urls
 
 #: How long a viewer may take to take an event, in seconds.
 _SEND_SECONDS = 10.0
@@ -38,9 +38,7 @@ _OF_WORKER, _SYSTEM_OF_WORKER = "/overview/worker/", "/system/worker/"
 
 
 async def _ask(peer: URL) -> WorkerOverview | None:
-    token = settings.secret("web_token")
-    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-    return await ask_peer(peer.with_path(_OF_WORKER), headers, WorkerOverview)
+    return await ask_peer(peer.with_path(_OF_WORKER), own_credentials(), WorkerOverview)
 
 
 _peers: PeerAnswers[URL, WorkerOverview] = PeerAnswers(_ask)
@@ -50,13 +48,11 @@ async def _make() -> str | None:
     answers, missing = await _peers.get(peer_urls())
     if app.should_stop:
         return None  # the tables are being closed
-    found = installation_of(
-        [worker_overview(), *answers],
-        [str(peer) for peer in missing],
-        app.conf.topic_partitions,
-        timestamp(time.time()),
-    )
-    return msgspec.json.encode(found).decode()
+    return msgspec.json.encode(_with_this_worker(answers, [str(peer) for peer in missing])).decode()
+
+
+def _with_this_worker(answers: list[WorkerOverview], missing: list[str]) -> Installation:
+    return installation_of([worker_overview(), *answers], missing, app.conf.topic_partitions, timestamp(time.time()))
 
 
 _overview = Broadcast(_make, _peers.close)
@@ -70,8 +66,7 @@ class Overview(View):
     async def get(self, request: Request) -> Response:
         """Return what the events of /events/ hold."""
         answers, missing = await ask_peers(request, _OF_WORKER, WorkerOverview)
-        workers = [worker_overview(), *answers]
-        return self.json(installation_of(workers, missing, app.conf.topic_partitions, timestamp(time.time())))
+        return self.json(_with_this_worker(answers, missing))
 
 
 @app.page(_OF_WORKER, name="overview-worker")

@@ -13,7 +13,7 @@ from mode.utils.logging import get_logger
 logger = get_logger(__name__)
 
 #: How often, in seconds.
-EVERY_SECONDS = 1.0
+_EVERY_SECONDS = 1.0
 
 #: For how much of that time peers are waited for; who is slower is in the next overview.
 _WAIT_SECONDS = 0.7
@@ -70,7 +70,7 @@ class Broadcast:
         self,
         make: Callable[[], Awaitable[str | None]],
         on_end: Callable[[], Awaitable[None]],
-        every: float = EVERY_SECONDS,
+        every: float = _EVERY_SECONDS,
     ) -> None:
         """Make a text every so many seconds until it is None; ``on_end`` is called when nobody listens any more."""
         self._make = make

@@ -15,7 +15,8 @@ from bp_faust.views.access import ACCESS, same_secret
 from bp_faust.views.answers import SessionState
 from bp_faust.views.operations import operation
 from bp_faust.views.page_files import PageFile, read_page_files
-from bp_faust.views.sessions import COOKIE, DURATION, Sessions
+from bp_faust.views.peers import delete_at_peers
+from bp_faust.views.sessions import COOKIE, DURATION, Sessions, end_session
 
 logger = get_logger(__name__)
 
@@ -110,13 +111,25 @@ class Session(View):
 
     @operation(SessionState)
     async def delete(self, request: Any) -> Any:
-        """End the session of this browser, and take it from it."""
-        access, token = request.get(ACCESS), settings.secret("web_token")
-        if access is not None and access.session is not None and token is not None:
-            Sessions(token).end(access.session)
+        """End the session of this browser, at all workers that answer, and take it from it."""
+        access = request.get(ACCESS)
+        if access is not None and access.session is not None:
+            end_session(access.session)
+            await delete_at_peers(f"/session/{access.session}/")
         response: Any = self.json(SessionState(token_needed=True, signed_in=False))
         response.del_cookie(COOKIE, httponly=True, samesite="Strict", secure=_is_https(request))
         return response
+
+
+@app.page("/session/{name}/", name="session-of-name")
+class SessionOfName(View):
+    """End sessions that were signed out at another worker."""
+
+    @operation(None)
+    async def delete(self, request: Request, name: str) -> Response:
+        """End a session here alone; what it has open is closed."""
+        end_session(name)
+        return self.json(None)
 
 
 def _is_https(request: Any) -> bool:

@@ -6,10 +6,11 @@ import heapq
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from faust.web import Request, Response, View
+from faust.web.exceptions import WebError
 
 from bp_faust.app import app, settings
 from bp_faust.clinical.averages import average, days, measured
@@ -104,15 +105,11 @@ class PatientList(View):
     )
     async def get(self, request: Request) -> Response:
         """Return this worker's patients and, unless ``?local`` is given, those of all other workers, by id."""
-        try:
-            limit = _limit(request)
-        except ValueError as exc:
-            return self.error(422, str(exc))
-        after, search = request.query.get("after", ""), request.query.get("search", "")
+        limit = _limit(request)
         found = [
             patient_summary(patient_id, state)
             for _, patient_id, state in _first(
-                limit, (patients_after(partition, after, search) for partition in patients.store.active_partitions)
+                limit, (_asked_for(request, partition) for partition in patients.store.active_partitions)
             )
         ]
         answers, missing = await ask_peers(request, "/patients/", Patients)
@@ -120,8 +117,6 @@ class PatientList(View):
             found += answer.patients
         found.sort(key=lambda patient: patient_key(patient.patient_id))
         more = limit is not None and (len(found) > limit or any(answer.more for answer in answers))
-        if "pseudonym" in request.query:
-            found = [patient for patient in found if _pseudonym(patient.patient_id) == request.query["pseudonym"]]
         return self.json(Patients(found[:limit], more, missing))
 
 
@@ -129,9 +124,21 @@ def _limit(request: Request) -> int | None:
     given = request.query.get("limit")
     if given is None:
         return None
-    if not (given.isdecimal() and int(given) > 0):
-        raise ValueError("Give a number above 0 as ?limit=.")
-    return int(given)
+    try:
+        limit = int(given)
+    except ValueError:
+        limit = 0
+    if limit < 1:
+        raise WebError("Give a number above 0 as ?limit=.", code=422)
+    return limit
+
+
+def _asked_for(request: Request, partition: int) -> Iterator[tuple[bytes, str, PatientState]]:
+    after, search = request.query.get("after", ""), request.query.get("search", "")
+    pseudonym = request.query.get("pseudonym")
+    for found in patients_after(partition, after, search):
+        if pseudonym is None or _pseudonym(found[1]) == pseudonym:
+            yield found
 
 
 def _first(
@@ -211,16 +218,17 @@ class AlertList(View):
     )
     async def get(self, request: Request) -> Response:
         """Return the alerts of this worker's patients and, unless ``?local`` is given, of all others, gravest first."""
-        try:
-            limit = _limit(request)
-        except ValueError as exc:
-            return self.error(422, str(exc))
+        limit = _limit(request)
+        severity = _one_of(request, "severity", SEVERITIES[1:])
+        acknowledged = _one_of(request, "acknowledged", ("yes", "no"))
         found = [
             event
             for partition in patients.store.active_partitions
             for patient_id, state in alerted_of(partition)
             for event in _standing(partition, patient_id, state)
-            if _is_wanted(event, request)
+            if severity in (None, event.severity)
+            and acknowledged in (None, "yes" if event.status == "acknowledged" else "no")
+            and _holds(event, request.query.get("search", ""))
         ]
         total = len(found)
         answers, missing = await ask_peers(request, "/alerts/", Alerts)
@@ -232,15 +240,16 @@ class AlertList(View):
         return self.json(Alerts(found[:limit], total, missing))
 
 
-def _is_wanted(event: AlertEvent, request: Request) -> bool:
-    query = request.query
-    if event.severity != query.get("severity", event.severity):
-        return False
-    known = "yes" if event.status == "acknowledged" else "no"
-    if known != query.get("acknowledged", known):
-        return False
+def _one_of(request: Request, name: str, values: Sequence[str]) -> str | None:
+    given = request.query.get(name)
+    if given is not None and given not in values:
+        raise WebError(f"Give one of {', '.join(values)} as ?{name}=.", code=422)
+    return given
+
+
+def _holds(event: AlertEvent, text: str) -> bool:
     words = f"{event.patient_id}\n{event.title}\n{event.rule}\n{event.policy}"
-    return query.get("search", "").lower() in words.lower()
+    return text.lower() in words.lower()
 
 
 def _standing(partition: int, patient_id: str, state: PatientState) -> list[AlertEvent]:

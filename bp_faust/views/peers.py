@@ -1,4 +1,4 @@
-"""Ask the other workers for what only they know."""
+"""Ask the other workers for what only they know, and tell them what all must know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientTimeout
 from faust.web import Request
 from yarl import URL
 
-from bp_faust.app import app
+from bp_faust.app import app, settings
 from bp_faust.views.access import credentials
 
 #: How long other workers may take to answer, in seconds.
@@ -47,14 +47,31 @@ def peer_urls() -> list[URL]:
     return [url for url in urls if url.authority and url.authority != own]
 
 
+def own_credentials() -> dict[str, str]:
+    """Return the headers by which this worker itself is let in by others."""
+    token = settings.secret("web_token")
+    return {"Authorization": f"Bearer {token}"} if token is not None else {}
+
+
+async def delete_at_peers(path: str) -> None:
+    """Have the other workers delete what is at a path; those that do not answer in time do not."""
+    await asyncio.gather(*(_request("DELETE", peer.with_path(path), own_credentials()) for peer in peer_urls()))
+
+
 async def ask_peer(url: URL, headers: dict[str, str], kind: type[_Answer]) -> _Answer | None:
     """Return what another worker answers, None where that is not 200, in time."""
+    answer = await _request("GET", url, headers)
     try:
-        async with app.http_client.get(
-            url, headers=headers, timeout=ClientTimeout(_PEER_SECONDS), allow_redirects=False
+        return msgspec.json.decode(answer, type=kind) if answer is not None else None
+    except msgspec.DecodeError:
+        return None
+
+
+async def _request(method: str, url: URL, headers: dict[str, str]) -> bytes | None:
+    try:
+        async with app.http_client.request(
+            method, url, headers=headers, timeout=ClientTimeout(_PEER_SECONDS), allow_redirects=False
         ) as response:
-            if response.status != 200:
-                return None
-            return msgspec.json.decode(await response.read(), type=kind)
-    except (ClientError, TimeoutError, asyncio.TimeoutError, msgspec.DecodeError):
+            return await response.read() if response.status == 200 else None
+    except (ClientError, TimeoutError, asyncio.TimeoutError):
         return None

@@ -15,18 +15,19 @@ from bp_faust.app import app, settings
 from bp_faust.audit import Action, act, of_request
 from bp_faust.dead_letters.described import described, headers, text, when
 from bp_faust.dead_letters.letters import MOST_REASONS
-from bp_faust.dead_letters.reasons import EXPLANATIONS, SETTINGS_INVALID
+from bp_faust.dead_letters.reasons import EXPLANATIONS, SETTINGS_INVALID, explain
 from bp_faust.dead_letters.topic import Filter, Found, read_latest, read_letter_at, replay_messages
 from bp_faust.engine.errors import EngineError
 from bp_faust.fhir.documents import unwrap
 from bp_faust.fhir.refusals import RefusedError
 from bp_faust.models import Rejection
 from bp_faust.patient_settings import PatientSettingsError, read_setting
-from bp_faust.tables import local_replays
+from bp_faust.tables import local_refusals, local_replays
 from bp_faust.topics import alerts, anomalies, dead_letters, patient_settings, readings
 from bp_faust.views.answers import (
     Meaning,
     Reasons,
+    Refusals,
     RefusedRecord,
     RefusedRecords,
     Replayed,
@@ -64,24 +65,32 @@ class _LetterView(View):
         except asyncio.TimeoutError:
             return self.error(503, f"Kafka has not answered within {_KAFKA_SECONDS:.0f} s: check the brokers.")
 
-    async def _find(self, partition: str, offset: str) -> Found | None:
-        if not (partition.isdecimal() and offset.isdecimal()):
-            return None
-        topic = dead_letters.get_topic_name()
-        return await asyncio.wait_for(read_letter_at(app, topic, int(partition), int(offset)), _KAFKA_SECONDS)
-
-    def _not_found(self) -> Response:
-        return self.error(404, "There is no such dead letter; it may be gone from Kafka.")
+    async def _find(self, partition: str, offset: str) -> Found:
+        try:
+            place = int(partition), int(offset)
+        except ValueError:
+            found = None
+        else:
+            reading = read_letter_at(app, dead_letters.get_topic_name(), *place)
+            found = await asyncio.wait_for(reading, _KAFKA_SECONDS)
+        if found is None:
+            raise self.NotFound("There is no such dead letter; it may be gone from Kafka.")
+        return found
 
 
 @app.page("/refusals/reasons/", name="refusal-reasons")
 class RefusalReasons(View):
     """Explain the reason codes."""
 
-    @operation(Reasons)
+    @operation(Reasons, query=LOCAL)
     async def get(self, request: Request) -> Response:
-        """Return by code what it means and what the sender should do."""
-        return self.json(Reasons({code: Meaning(*explained) for code, explained in EXPLANATIONS.items()}))
+        """Return by code what it means and what the sender should do; of Elasticsearch's, those that occurred."""
+        codes = {*EXPLANATIONS, *local_refusals()}
+        answers, _ = await ask_peers(request, "/refusals/", Refusals)
+        for answer in answers:
+            codes.update(answer.refusals)
+        explained = ((code, explain(code)) for code in sorted(codes))
+        return self.json(Reasons({code: Meaning(*found) for code, found in explained if found is not None}))
 
 
 @app.page("/refusals/replays/", name="refusal-replays")
@@ -141,8 +150,6 @@ class RefusedRecordDetail(_LetterView):
     async def get(self, request: Request, partition: str, offset: str) -> Response:
         """Return the letter at a place of the dead-letter topic: why it was refused, and what was sent."""
         found = await self._find(partition, offset)
-        if found is None:
-            return self._not_found()
         replays, missing = await _replays(request, [str(found.letter.origin)])
         shown, is_whole = _text(found.letter.value)
         return self.json(
@@ -181,8 +188,6 @@ class ReplayRefusedRecord(_ReplayView):
     async def post(self, request: Request, partition: str, offset: str) -> Response:
         """Send it to where it came from; ``refused_now`` tells what will be refused again by the settings in force."""
         found = await self._find(partition, offset)
-        if found is None:
-            return self._not_found()
         if found.letter.origin.topic not in _source_topics():
             return self.error(409, f"It came from topic {found.letter.origin.topic}, which is none of this worker's.")
         return await self._replay(request, found, None)
@@ -200,8 +205,6 @@ class MendRefusedRecord(_ReplayView):
         except HTTPRequestEntityTooLarge:
             return self.error(413, f"This is longer than a record may be, {settings.record_max_bytes} bytes.")
         found = await self._find(partition, offset)
-        if found is None:
-            return self._not_found()
         if not _can_be_mended(found):
             return self.error(
                 409, "Only what people sent can be mended: readings, and settings of patients and cohorts."
@@ -236,18 +239,22 @@ async def _replays(request: Request, origins: Sequence[str]) -> tuple[dict[str, 
     return found, sorted(missing)
 
 
-def _checked(found: Found, value: bytes | None) -> list[Rejection]:
-    """Return why a letter's record, or what is to be sent in its place, is refused by the settings in force."""
+def _checked(found: Found, value: bytes | None) -> list[Rejection] | None:
+    """Return why a letter's record, or what is to be sent in its place, is refused by the settings in force.
+
+    None is for what our own topics hold: what refuses that is not asked beforehand.
+    """
     topic = found.letter.origin.topic
-    refused: list[Rejection] = []
     if topic == readings.get_topic_name():
-        refused = [outcome for outcome in fhir.parse(value or b"", _OPTIONS) if isinstance(outcome, Rejection)]
-    elif topic == patient_settings.get_topic_name():
+        outcomes = fhir.parse(value or b"", _OPTIONS)
+        return [outcome for outcome in outcomes if isinstance(outcome, Rejection)][:MOST_REASONS]
+    if topic == patient_settings.get_topic_name():
         try:
             read_setting(found.letter.key, value, 0)
         except PatientSettingsError as exc:
-            refused = [Rejection(SETTINGS_INVALID, "$", f"{exc}.")]
-    return refused[:MOST_REASONS]
+            return [Rejection(SETTINGS_INVALID, "$", f"{exc}.")]
+        return []
+    return None
 
 
 def _can_be_mended(found: Found) -> bool:

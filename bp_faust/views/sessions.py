@@ -14,8 +14,7 @@ COOKIE = "bp_faust_session"
 #: How long a session lasts.
 DURATION = timedelta(hours=12)
 
-
-#: The sessions that were signed out here, and when. Other workers only see that the browser has the cookie no more.
+#: The sessions that were signed out, and when. A worker that starts later, or did not answer, knows nothing of it.
 _ended: dict[str, datetime] = {}
 
 
@@ -42,9 +41,10 @@ class Sessions:
         is_over = (now or datetime.now(timezone.utc)) - begun >= DURATION or name.decode() in _ended
         return None if is_over else name.decode()
 
-    def end(self, name: str) -> None:
-        """End a session here: what it has open is then closed, and its cookie is worth nothing more."""
-        now = datetime.now(timezone.utc)
-        for over in [other for other, since in _ended.items() if now - since >= DURATION]:
-            del _ended[over]
-        _ended[name] = now
+
+def end_session(name: str) -> None:
+    """End a session here: what it has open is then closed, and its cookie is worth nothing more."""
+    now = datetime.now(timezone.utc)
+    for over in [other for other, since in _ended.items() if now - since >= DURATION]:
+        del _ended[over]
+    _ended[name] = now

@@ -3,7 +3,7 @@
 import {acknowledging, canAcknowledge} from "./acknowledge.js";
 import {get} from "./api.js";
 import {element, link, problem, setText} from "./dom.js";
-import {SEVERITIES, ago, count, plural, time} from "./format.js";
+import {SEVERITIES, ago, capital, count, plural, time} from "./format.js";
 
 const SHOWN = 100, LEAST_WAIT = 3000, TYPING = 250;
 
@@ -106,10 +106,6 @@ export async function show(place) {
 
 function choice(id, options) {
   return element("select", {id}, options.map(([value, name]) => element("option", {value}, name)));
-}
-
-function capital(word) {
-  return word[0].toUpperCase() + word.slice(1);
 }
 
 /** Returns what is shown of an alert; refresh is called once it was acknowledged, none where it cannot be here. */

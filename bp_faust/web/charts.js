@@ -112,7 +112,7 @@ function patientOf(identity, isPseudonym) {
   if (!isPseudonym) return link(identity, "patients", identity);
   return element("a", {href: "#/patients", onclick: async event => {
     event.preventDefault();
-    const {patients} = await get(`/patients/?${new URLSearchParams({pseudonym: identity})}`);
+    const {patients} = await get(`/patients/?${new URLSearchParams({pseudonym: identity})}`).catch(() => ({patients: []}));
     location.hash = patients.length ? address("patients", patients[0].patient_id) : "#/patients";
   }}, identity);
 }

@@ -50,6 +50,19 @@ export function problem(text) {
   return element("p", {className: "problem", role: "alert"}, text);
 }
 
+/** Replaces what is in a place; its tables stay scrolled as they were, and what has the focus keeps it. */
+export function refill(place, ...children) {
+  const frames = () => [...place.querySelectorAll(".scroll")];
+  const targets = () => [...place.querySelectorAll("a, summary, .scroll")];
+  const scrolled = frames().map(one => one.scrollLeft);
+  const held = targets().indexOf(document.activeElement), href = document.activeElement?.href;
+  place.replaceChildren(...children);
+  frames().forEach((one, at) => { one.scrollLeft = scrolled[at] || 0; });
+  if (held < 0) return;
+  const next = href ? targets().find(one => one.href === href) : targets()[held];
+  if (next) next.focus({preventScroll: true});
+}
+
 /** Sets a text only where it differs, so that nothing is drawn or read out anew for nothing. */
 export function setText(node, text) {
   if (node.textContent !== String(text)) node.textContent = text;

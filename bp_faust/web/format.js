@@ -24,6 +24,10 @@ export function time(iso) {
     : then.toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"});
 }
 
+export function capital(word) {
+  return word[0].toUpperCase() + word.slice(1);
+}
+
 export function clock(date) {
   return date.toLocaleTimeString();
 }

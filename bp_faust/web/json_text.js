@@ -36,15 +36,23 @@ export function locate(text, path) {
   return found && [found.begin, found.end];
 }
 
+const DEEPEST = 100;
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
 
+/** What is nested deeper than people read is left as it is too: it would be indented without end. */
 function isJson(text) {
   try {
     JSON.parse(text);
-    return true;
   } catch {
     return false;
   }
+  let depth = 0;
+  for (const token of text.match(TOKEN) || []) {
+    if (token === "{" || token === "[") depth += 1;
+    if (token === "}" || token === "]") depth -= 1;
+    if (depth > DEEPEST) return false;
+  }
+  return true;
 }
 
 /** Returns the nodes of a text that is JSON: where each begins and ends, with its children by name or number. */

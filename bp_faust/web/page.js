@@ -7,7 +7,7 @@
 //                                               view's name, overview is the last event of /events/, or null
 //
 // show returns {update(overview), close()}: update is called with every event (once a second, see live.js; its fields
-// are those of Installation in bp_faust/installation.py), close when another view comes or the session ends; timers and
+// are those of Installation in bp_faust/telemetry/installation.py), close when another view comes or the session ends; timers and
 // listeners end there. Both may be left out. What show raises is told in the view's place. Views make elements with
 // dom.js, never from HTML, and ask the worker with api.js.
 
@@ -153,11 +153,14 @@ async function signIn(event) {
 }
 
 async function signOut() {
+  let trouble = "";
   try {
     await api.session.end();
-  } finally {
-    askForToken();
+  } catch (error) {
+    trouble = `${error.message} Whoever reloads this page may still be signed in.`;
   }
+  askForToken();
+  at("refused").textContent = trouble;
 }
 
 async function begin({focus}) {

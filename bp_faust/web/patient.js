@@ -4,7 +4,7 @@ import {canAcknowledge} from "./acknowledge.js";
 import {item} from "./alerts.js";
 import {get, path} from "./api.js";
 import {element, problem, setText, table} from "./dom.js";
-import {count, plural, pressure, time} from "./format.js";
+import {capital, count, plural, pressure, time} from "./format.js";
 import {pressureChart} from "./pressure_chart.js";
 
 const LEAST_WAIT = 2000, FEW = 10;
@@ -125,7 +125,7 @@ function alertsOf(alerts, refresh) {
 /** Both pressures, one above the other; each reading, or each day with its lowest and highest. */
 function chartsOf(patient) {
   let shown = patient;
-  const made = ["systolic", "diastolic"].map(name => [name, pressureChart(capital(name), patient.judged_by[name])]);
+  const made = ["systolic", "diastolic"].map(name => [name, pressureChart(capital(name))]);
   const over = element("select", {id: "over", oninput: () => draw(shown)},
     element("option", {value: "readings"}, "Each of the latest readings"),
     element("option", {value: "days"}, "Each day, with its lowest and highest"));
@@ -135,7 +135,7 @@ function chartsOf(patient) {
     shown = now;
     for (const [name, chart] of made)
       chart.draw(over.value === "days" ? daysOf(now, name) : pointsOf(now, name), now.judged_by[name]);
-    setText(by, `Behind them are the categories of ${now.judged_by.title}, each for one pressure alone.`);
+    setText(by, `Behind them are the categories of “${now.judged_by.title}”, each for one pressure alone.`);
   }
 
   return {
@@ -243,8 +243,4 @@ function judgedBy({judged_by: judged, settings}) {
         {title: "Severity", cell: ([, band]) => band.severity},
       ], bands, {captionHidden: true})),
   ].filter(Boolean);
-}
-
-function capital(word) {
-  return word[0].toUpperCase() + word.slice(1);
 }

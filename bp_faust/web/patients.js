@@ -1,8 +1,8 @@
 // All patients, a page at a time, and the search for one.
 
 import {get} from "./api.js";
-import {element, link, problem, setText, table} from "./dom.js";
-import {count, plural, pressure, time} from "./format.js";
+import {element, link, problem, refill, setText, table} from "./dom.js";
+import {count, plural, pressure, sum, time} from "./format.js";
 
 const PAGE = 50, EVERY = 5000, TYPING = 250;
 
@@ -16,7 +16,7 @@ const COLUMNS = [
   {title: "Finding", cell: finding},
   {title: "Measured", cell: patient => patient.latest ? time(patient.latest.timestamp) : ""},
   {title: "Readings", number: true, cell: patient => count(patient.readings)},
-  {title: "Anomalies", number: true, cell: anomalies},
+  {title: "Anomalies", number: true, cell: patient => count(sum(patient.anomalies))},
   {title: "Implausible", number: true, cell: patient => count(patient.implausible)},
 ];
 
@@ -29,19 +29,15 @@ function finding({latest: reading}) {
   return type ? element("span", {className: "finding", dataset: {type}}, type) : "";
 }
 
-function anomalies(patient) {
-  return count(Object.values(patient.anomalies).reduce((total, number) => total + number, 0));
-}
-
 export async function show(place) {
   // The patients behind which each page so far begins.
   const before = [""];
-  let asked = 0, timer = null, closed = false;
+  let following = null, turn = 0, timer = null, closed = false;
   const search = element("input", {id: "search", type: "search", autocomplete: "off", spellcheck: false});
   const found = element("p", {className: "quiet", role: "status"});
-  const list = element("div");
-  const previous = element("button", {type: "button", onclick: () => turn(-1)}, "Previous");
-  const next = element("button", {type: "button", onclick: () => turn(1)}, "Next");
+  const list = element("div", {className: "card"});
+  const previous = element("button", {type: "button", onclick: () => go(-1)}, "Previous");
+  const next = element("button", {type: "button", onclick: () => go(1)}, "Next");
   const pages = element("nav", {className: "pages", ariaLabel: "Pages"}, previous, next);
   place.append(
     element("div", {className: "filters"}, element("label", {htmlFor: "search"}, "Find a patient by id"), search),
@@ -51,8 +47,7 @@ export async function show(place) {
     again(TYPING);
   });
 
-  let following = null;
-  function turn(by) {
+  function go(by) {
     if (by > 0 && following !== null) before.push(following);
     if (by < 0 && before.length > 1) before.pop();
     refresh().then(() => scrollTo(0, 0));
@@ -64,14 +59,14 @@ export async function show(place) {
   }
 
   async function refresh() {
-    const turn = ++asked;
-    const query = new URLSearchParams({limit: PAGE, after: before.at(-1), search: search.value});
+    const now = ++turn;
+    const query = new URLSearchParams({limit: PAGE, after: before.at(-1), search: search.value.trim()});
     try {
       const answer = await get(`/patients/?${query}`);
-      if (turn !== asked || closed) return;
+      if (now !== turn || closed) return;
       draw(answer);
     } catch (error) {
-      if (turn !== asked || closed) return;
+      if (now !== turn || closed) return;
       if (!list.querySelector("table")) list.replaceChildren(problem(error.message));
     }
     again(EVERY);
@@ -82,15 +77,10 @@ export async function show(place) {
     previous.disabled = before.length === 1;
     next.disabled = !more;
     pages.hidden = before.length === 1 && !more;
-    const what = search.value ? ` with “${search.value}” in the id` : "";
+    const text = search.value.trim(), what = text ? ` with “${text}” in the id` : "";
     const where = more || before.length > 1 ? `Page ${count(before.length)}: ` : "";
     setText(found, patients.length ? `${where}${plural(patients.length, "patient")}${what}` : `No patient${what}`);
-    const held = document.activeElement && list.contains(document.activeElement) ? document.activeElement.href : null;
-    const scrolled = list.firstChild ? list.firstChild.scrollLeft : 0;
-    list.replaceChildren(...(patients.length
-      ? [table("Patients", COLUMNS, patients, {captionHidden: true})] : []));
-    if (list.firstChild) list.firstChild.scrollLeft = scrolled;
-    if (held) [...list.querySelectorAll("a")].find(one => one.href === held)?.focus();
+    refill(list, ...(patients.length ? [table("Patients", COLUMNS, patients, {captionHidden: true})] : []));
   }
 
   await refresh();

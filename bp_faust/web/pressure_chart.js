@@ -11,15 +11,15 @@ const GUTTER = 170, WIDE = 640, NAME = 14;
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
 /**
- * Returns {element, draw(rows), close()} for a chart titled `name`. Rows are {time: seconds since 1970, value, low, high}
- * in order, where low and high are the day's, or absent; bands are those of /patients/{id}/.
+ * Returns {element, draw(rows, bands), close()} for a chart titled `name`. Rows are {time: seconds since 1970, value, low,
+ * high} in order, where low and high are the day's, or absent; bands are those of /patients/{id}/.
  */
-export function pressureChart(name, bands) {
+export function pressureChart(name) {
   const canvas = element("div", {className: "plot", role: "img", ariaLabel: `${name} pressure`});
   const told = element("p", {className: "quiet readout", ariaHidden: "true"});
   const figure = element("figure", {className: "chart"},
     element("figcaption", null, `${name} pressure (mmHg)`), canvas, told);
-  const data = {rows: [], categories: bands};
+  const data = {rows: [], bands: []};
   let plot = null, withDays = null;
 
   const resized = new ResizeObserver(() => {
@@ -31,12 +31,12 @@ export function pressureChart(name, bands) {
   function again() {
     if (plot) plot.destroy();
     plot = null;
-    draw(data.rows, data.categories);
+    draw(data.rows, data.bands);
   }
 
-  function draw(rows, categories = data.categories) {
+  function draw(rows, bands) {
     data.rows = rows;
-    data.categories = categories;
+    data.bands = bands;
     canvas.ariaLabel = described(name, rows);
     setText(told, rows.length ? "" : "There is no such reading.");
     const isOfDays = rows.some(row => row.low !== undefined);
@@ -94,12 +94,12 @@ function options(canvas, data, isOfDays, tell) {
     legend: {show: false},
     cursor: {sync: {key: "pressures"}, y: false, points: {size: 9}},
     scales: {x: {range: span}, y: {range: (_, low, high) => reach(low, high)}},
-    padding: [8, () => canvas.clientWidth < WIDE ? 12 : GUTTER, 0, 0],
+    padding: [8, () => canvas.clientWidth < WIDE ? 30 : GUTTER, 0, 0],
     axes: [{...axis, space: 80, size: 44, values: times}, {...axis, size: 44}],
     series: [{}, line, ...(isOfDays ? [edge, edge] : [])],
     bands: isOfDays ? [{series: [2, 3], fill: `${colour("accent")}33`}] : [],
     hooks: {
-      drawClear: [plot => drawBands(plot, data.categories, colour)],
+      drawClear: [plot => drawBands(plot, data.bands, colour)],
       setCursor: [plot => tell(plot.cursor.idx === null || plot.cursor.idx === undefined ? null : data.rows[plot.cursor.idx])],
     },
   };

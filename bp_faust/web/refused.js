@@ -1,7 +1,7 @@
 // What was refused: how many records by reason, and the latest of them.
 
 import {get} from "./api.js";
-import {address, element, problem, setText, table} from "./dom.js";
+import {address, element, problem, refill, setText, table} from "./dom.js";
 import {count, time} from "./format.js";
 
 const LEAST_WAIT = 3000;
@@ -13,7 +13,7 @@ export function title() {
 export async function show(place, _, overview) {
   const [{reasons}, first] = await Promise.all([
     get("/refusals/reasons/"), overview ? overview.refusals : get("/refusals/").then(answer => answer.refusals)]);
-  let records = [], before = null, pages = 0, asked = 0, known = "", timer = null, closed = false, counts = first;
+  let records = [], before = null, pages = 0, asked = 0, known = "", codes = "", timer = null, closed = false;
   const byReason = element("div", {className: "card"});
   const chosen = element("select", {id: "reason", oninput: () => refresh()});
   const found = element("p", {className: "quiet", role: "status"});
@@ -27,11 +27,9 @@ export async function show(place, _, overview) {
 
   function drawCounts(now) {
     const rows = Object.entries(now).sort(([, one], [, other]) => other - one);
-    const wanted = chosen.value;
-    chosen.replaceChildren(element("option", {value: ""}, "All reasons"),
-      ...rows.map(([reason]) => element("option", {value: reason}, reason)));
-    chosen.value = rows.some(([reason]) => reason === wanted) ? wanted : "";
-    byReason.replaceChildren(rows.length
+    known = JSON.stringify(now);
+    drawChoice(Object.keys(now).sort());
+    refill(byReason, rows.length
       ? table("By reason", [
         {title: "Reason", cell: ([reason]) => element("code", null, reason)},
         {title: "Records", number: true, cell: ([, number]) => count(number)},
@@ -40,6 +38,16 @@ export async function show(place, _, overview) {
           cell: ([reason]) => reasons[reason] ? reasons[reason].remedy : ""},
       ], rows)
       : element("p", {className: "quiet"}, "Nothing was refused."));
+  }
+
+  /** Leaves the choice alone while it is the same: somebody may have it open. */
+  function drawChoice(reasons) {
+    if (codes === reasons.join()) return;
+    codes = reasons.join();
+    const wanted = chosen.value;
+    chosen.replaceChildren(element("option", {value: ""}, "All reasons"),
+      ...reasons.map(reason => element("option", {value: reason}, reason)));
+    chosen.value = reasons.includes(wanted) ? wanted : "";
   }
 
   const columns = [
@@ -57,9 +65,7 @@ export async function show(place, _, overview) {
   }
 
   function draw() {
-    const held = document.activeElement && list.contains(document.activeElement) ? document.activeElement.href : null;
-    list.replaceChildren(...(records.length ? [table("The latest refused records", columns, records, {captionHidden: true})] : []));
-    if (held) [...list.querySelectorAll("a")].find(one => one.href === held)?.focus();
+    refill(list, ...(records.length ? [table("The latest refused records", columns, records, {captionHidden: true})] : []));
     older.hidden = before === null;
     const what = chosen.value ? ` because of ${chosen.value}` : "";
     setText(found, records.length ? `${count(records.length)} shown${what}, each with the record that was sent.`
@@ -79,13 +85,20 @@ export async function show(place, _, overview) {
       before = answer.before;
       draw();
     } catch (error) {
-      if (!closed && turn === asked) trouble.replaceChildren(problem(error.message));
+      if (closed || turn !== asked) return;
+      trouble.replaceChildren(problem(error.message));
+      if (pages < 2) refreshSoon();
     }
   }
 
   function refresh() {
     clearTimeout(timer);
     return ask(null);
+  }
+
+  function refreshSoon() {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, Math.max(0, asked + LEAST_WAIT - Date.now()));
   }
 
   async function more() {
@@ -95,19 +108,14 @@ export async function show(place, _, overview) {
     older.focus();
   }
 
-  drawCounts(counts);
-  known = JSON.stringify(counts);
+  drawCounts(first);
   await refresh();
   return {
     update(now) {
-      const text = JSON.stringify(now.refusals);
-      if (text === known) return;
-      known = text;
-      counts = now.refusals;
-      drawCounts(counts);
+      if (JSON.stringify(now.refusals) === known) return;
+      drawCounts(now.refusals);
       // Whoever reads older ones is left where they are.
-      clearTimeout(timer);
-      if (pages === 1) timer = setTimeout(refresh, Math.max(0, asked + LEAST_WAIT - Date.now()));
+      if (pages < 2) refreshSoon();
     },
     close() {
       closed = true;

@@ -39,9 +39,9 @@ export async function show(place, [partition, offset]) {
         ...(record.key === null ? [] : [["Key", worded(record.key)]]),
         ...record.headers.map(([name, value]) => [`Header ${name}`, worded(value)]),
         ["Sent again", record.replayed ? time(record.replayed) : "not since it was refused"],
-        ["By the settings in force", record.refused_now.length
+        ...(record.refused_now === null ? [] : [["By the settings in force", record.refused_now.length
           ? `it would be refused again: ${record.refused_now.map(one => one.reason).join(", ")}`
-          : "it is not refused any more: send it again as it is"],
+          : "it is not refused any more: send it again as it is"]]),
       ].flatMap(([name, value]) => [element("dt", null, name), element("dd", null, value)])));
   }
 
@@ -83,9 +83,7 @@ export async function show(place, [partition, offset]) {
     try {
       const sent = await ask();
       drawText();
-      answer.replaceChildren(element("p", {className: sent.refused_now.length ? "problem" : "done"}, sent.refused_now.length
-        ? "Sent again as it is; by the settings in force it will be refused once more."
-        : sent.mended ? "It can be read now, and was sent again. It counts in a moment." : "Sent again; it counts in a moment."));
+      answer.replaceChildren(element("p", {className: sent.refused_now?.length ? "problem" : "done"}, outcomeOf(sent)));
       await lookUntilNoted();
     } catch (error) {
       const still = error.answer && error.answer.refused_now;
@@ -122,6 +120,12 @@ export async function show(place, [partition, offset]) {
       closed = true;
     },
   };
+}
+
+function outcomeOf({mended, refused_now: refused}) {
+  if (refused === null) return "Sent again as it is; where it is refused once more, it is listed anew.";
+  if (refused.length) return "Sent again as it is; by the settings in force it will be refused once more.";
+  return mended ? "It can be read now, and was sent again. It counts in a moment." : "Sent again; it counts in a moment.";
 }
 
 function worded(value) {

@@ -1,7 +1,7 @@
 // How the installation stands: workers, partitions, tables, settings.
 
 import {get} from "./api.js";
-import {element, table} from "./dom.js";
+import {element, refill, table} from "./dom.js";
 import {count} from "./format.js";
 
 const EVERY = 5000;
@@ -27,7 +27,7 @@ export async function show(place) {
   function draw(system) {
     const settings = element("details", {open, ontoggle: event => { open = event.target.open; }},
       element("summary", null, "Settings of this worker"), settingsOf(system));
-    place.replaceChildren(
+    refill(place,
       ...(system.workers_missing.length ? [missing(system.workers_missing)] : []),
       element("section", {className: "card"}, workersOf(system)),
       element("section", {className: "card"}, partitionsOf(system)),

@@ -151,6 +151,14 @@ async def test_json_is_indented_to_the_letter_and_places_are_found(visitor: Visi
         None,
         '"a":[]',
     ]
+    # Nobody could read it, and a browser would not come to an end with it.
+    assert await visitor.page.evaluate(
+        """async () => {
+            const {indented, locate} = await import("/web/json_text.js");
+            const deep = "[".repeat(200000) + "]".repeat(200000);
+            return indented(deep) === deep && locate(deep, "a[0]") === null;
+        }"""
+    )
 
 
 async def tab_to(page: Page, name: str) -> None:
@@ -189,6 +197,19 @@ async def test_the_keyboard_alone_will_do(visitor: Visitor, installation: Instal
     await page.keyboard.type("called")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("No alert of this kind.")).to_be_visible()
+
+
+async def test_what_is_shown_anew_stays_scrolled_and_focused(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.enter("system")
+    await page.set_viewport_size({"width": 360, "height": 740})
+    summary = page.get_by_text("Settings of this worker")
+    await summary.focus()
+    frame = page.get_by_role("region", name="Workers")
+    await frame.evaluate("frame => { frame.scrollLeft = 40; frame.dataset.old = ''; }")
+    await expect(page.locator("[data-old]")).to_have_count(0)
+    assert await frame.evaluate("frame => frame.scrollLeft") == 40
+    await expect(summary).to_be_focused()
 
 
 async def test_either_worker_shows_the_patients_of_both_and_says_when_one_is_gone(

@@ -276,6 +276,7 @@ async def test_no_planted_name_id_or_secret_is_logged(
         await wait_until_drained(settings)
         metrics = again.text("/metrics")
         refused = again.get("/refusals/")["refusals"]
+        explained = again.get("/refusals/reasons/")["reasons"]
         held = await found_in_elasticsearch(settings)
         assert again.get(f"/patients/{PATIENT}-1/")["readings"] == 2
         # A record that no version of the program has written ends the worker.
@@ -286,6 +287,7 @@ async def test_no_planted_name_id_or_secret_is_logged(
     # It all happened.
     assert {"elasticsearch-400", "not-an-anomaly", "not-an-alert", "settings-invalid"} <= set(refused)
     assert len(refused) >= 12
+    assert set(refused) <= set(explained)
     assert "The worker stops: ValidationError" in log()
     letters = await read_all(settings.kafka, settings.dead_letters_topic)
     assert any(PATIENT.encode() in (record.value or b"") for record in letters)

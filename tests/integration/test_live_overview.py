@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 from aiokafka import AIOKafkaProducer
+from yarl import URL
 
 from tests import oracle
 from tests.kafka_client import produce, read_all
@@ -53,6 +54,16 @@ async def first(overviews: AsyncIterator[dict[str, Any]], wanted: Callable[[dict
         raise AssertionError("The stream has ended.")
 
     return await asyncio.wait_for(look(), SHOWN_SECONDS)
+
+
+async def end_of(overviews: AsyncIterator[dict[str, Any]]) -> None:
+    """Wait until the worker ends a stream."""
+
+    async def rest() -> None:
+        async for _ in overviews:
+            pass
+
+    await asyncio.wait_for(rest(), SHOWN_SECONDS)
 
 
 def browser(worker: WorkerProcess) -> aiohttp.ClientSession:
@@ -193,6 +204,8 @@ async def test_a_page_of_patients_is_the_same_from_any_worker(
         assert [patient["patient_id"] for patient in wards["patients"]] == ["Ward-7-A"]
         assert wards["more"]
         assert worker.status("/patients/?limit=0") == 422
+        for wrong in ("severity=sever", "acknowledged=maybe", "limit=some"):
+            assert worker.status(f"/alerts/?{wrong}") == 422
 
 
 async def test_a_reading_shows_in_the_stream_and_a_worker_that_is_silent_is_named(
@@ -241,12 +254,7 @@ async def test_streams_end_with_their_session_and_need_one(start_worker: StartWo
             cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
             async with session.delete("/session/", headers=FROM_PAGE) as response:
                 assert response.status == 200
-
-            async def rest() -> None:
-                async for _ in overviews:
-                    pass
-
-            await asyncio.wait_for(rest(), SHOWN_SECONDS)
+            await end_of(overviews)
             await first(others, lambda one: bool(one["workers"]))
         async with session.get("/overview/", cookies=cookies) as response:
             assert response.status == 401
@@ -257,3 +265,21 @@ async def test_streams_end_with_their_session_and_need_one(start_worker: StartWo
     assert TOKEN not in str(system)
     assert {one["worker"] for one in system["partitions"]} == {f"http://127.0.0.1:{worker.port}"}
     assert {(one["table"], one["partition"]) for one in system["tables"]} >= {("patients", 0), ("refusals", 3)}
+
+
+async def test_signing_out_at_one_worker_ends_the_session_at_the_others(start_worker: StartWorker) -> None:
+    workers = [start_worker(name, BP_FAUST_WEB_TOKEN=TOKEN) for name in ("first", "second")]
+    async with browser(workers[0]) as session, browser(workers[1]) as kept:
+        async with session.post("/session/", json={"token": TOKEN}, headers=FROM_PAGE) as response:
+            assert response.status == 200
+        kept.cookie_jar.update_cookies(
+            {cookie.key: cookie.value for cookie in session.cookie_jar}, URL(workers[1].url("/"))
+        )
+        async with events(kept) as overviews, events(session) as others:
+            for stream in (overviews, others):
+                await first(stream, lambda one: len(one["workers"]) == 2)
+            async with session.delete("/session/", headers=FROM_PAGE) as response:
+                assert response.status == 200
+            await end_of(overviews)
+        async with kept.get("/overview/") as response:
+            assert response.status == 401

@@ -100,6 +100,9 @@ async def test_the_charts_show_what_was_sent(
         (found,) = worker.get(f"/patients/?pseudonym={pseudonym}")["patients"]
         assert name(found["patient_id"]) == pseudonym
         assert found["patient_id"] not in str(charts)
+        last = worker.get("/patients/")["patients"][-1]
+        answer = worker.get(f"/patients/?limit=1&pseudonym={name(last['patient_id'])}")
+        assert (answer["patients"], answer["more"]) == ([last], False)
 
 
 async def test_without_elasticsearch_there_are_no_charts_and_all_else_goes_on(

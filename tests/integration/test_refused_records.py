@@ -202,3 +202,12 @@ async def test_settings_are_mended_too_and_a_replay_by_command_shows(
         assert before["replayed"] is not None
         assert (again["offset"], again["replayed"]) == (letter["offset"], None)
         assert (await asyncio.to_thread(settings.faust, "dlq", "list")).stdout.count("\n") == 3
+
+        # Of what is on our own topics nobody can say before whether it would be taken.
+        await produce(settings.kafka, settings.anomalies_topic, [b"no anomaly"])
+        await wait_until_drained(settings)
+        (letter,) = (await ask(session, RECORDS, reason="not-an-anomaly"))[1]["records"]
+        shown = (await ask(session, path_of(letter)))[1]
+        assert (shown["mendable"], shown["refused_now"]) == (False, None)
+        status, answer = await send(session, path_of(letter) + "replay/")
+        assert (status, answer["refused_now"]) == (200, None)

@@ -82,6 +82,12 @@ def test_headers_that_others_wrote_do_no_harm(headers: list[tuple[str, bytes]]) 
     letter_headers(LATER, headers, [Rejection("a", "b", "c")])
 
 
+@pytest.mark.parametrize("told", [b"", b"-1", b"many", b"9" * 400, b"9" * 5000])
+def test_how_many_reasons_others_say_there_are_is_a_number_that_can_be_told(told: bytes) -> None:
+    counted = read_letter(LATER, None, None, [("bp_faust.rejections", told)]).rejected
+    assert 0 <= counted < 1 << 63
+
+
 @pytest.mark.parametrize("number", [b"-2", b"9223372036854775808", b"9" * 400])
 @pytest.mark.parametrize("name", ["bp_faust.partition", "bp_faust.offset", "bp_faust.timestamp"])
 def test_an_origin_that_kafka_cannot_have_is_not_believed(name: str, number: bytes) -> None:

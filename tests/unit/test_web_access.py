@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bp_faust.settings.fields import Settings
 from bp_faust.views.access import SECURITY_HEADERS, is_loopback, web_guard
-from bp_faust.views.sessions import COOKIE, Sessions
+from bp_faust.views.sessions import COOKIE, Sessions, end_session
 
 WEB = Path(__file__).parents[2] / "bp_faust" / "web"
 TOKEN = "a-token-for-tests-only"
@@ -22,8 +22,6 @@ FHIR_TOKEN = "another-one-for-fhir"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 FHIR_BEARER = {"Authorization": f"Bearer {FHIR_TOKEN}"}
 FROM_PAGE = {"Sec-Fetch-Site": "same-origin"}
-
-Ask = Callable[..., "web.Response"]
 
 
 def _session(token: str = TOKEN) -> dict[str, str]:
@@ -202,7 +200,7 @@ async def test_a_session_that_is_signed_out_is_over_for_who_kept_its_cookie() ->
     async with guarded(TOKEN) as client:
         kept = {"Cookie": f"{COOKIE}={cookie}"}
         assert await status(client, "GET", "/patients/p/", kept) == 200
-        Sessions(TOKEN).end(name)
+        end_session(name)
         assert await status(client, "GET", "/patients/p/", kept) == 401
         assert await status(client, "GET", "/patients/p/", _session()) == 200
 
