@@ -43,11 +43,12 @@ chaos: .venv/installed-test
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
+# MkDocs counts no warnings, and so finds nothing, with --quiet.
 check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir .cache/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir .cache/site
 	$(BIN)/python -m pytest -q tests/unit
 
 # The unit tests on each Python from 3.10 to 3.13 that is found here; PYTHONS='/a/python /another/python' names others.

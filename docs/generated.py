@@ -1,6 +1,7 @@
 """Fill the reference pages from the code while MkDocs builds them: no page holds a copy that could grow old.
 
-A page says where by a line such as ``<!-- generated: settings -->``, or ``<!-- file: examples/ward-3.yaml -->``.
+A page says where by a line such as ``*Put here by `make docs`: settings*``, or by one that names a file. That line is
+what somebody sees who reads the page outside its site.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import click
 import yaml
 from faust.cli.base import cli
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.pages import Page
 from prometheus_client import REGISTRY
 
 import bp_faust.telemetry.metrics
@@ -27,29 +29,31 @@ from bp_faust.settings.reference import settings_table
 from bp_faust.topic_api import CHANNELS
 from bp_faust.views.operations import operations
 
-_PLACE = re.compile(r"^<!-- generated: (\S+) -->$", flags=re.MULTILINE)
-_FILE = re.compile(r"^<!-- file: (\S+) -->$", flags=re.MULTILINE)
+_REPOSITORY = Path(__file__).parents[1]
+_PLACE = re.compile(r"^\*Put here by `make docs`: (\S+)\*$", flags=re.MULTILINE)
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Put what was generated in its place; called by MkDocs for each page."""
-    return _FILE.sub(lambda found: _file(found[1]), _PLACE.sub(lambda found: _generated(found[1]), markdown))
+    filled = _PLACE.sub(lambda found: _generated(found[1]), markdown)
+    if "\n## " not in filled:
+        # There are no sections to list beside the page: its tables get the room.
+        page.meta["hide"] = ["toc"]
+    return filled
 
 
 def _generated(name: str) -> str:
-    if name not in GENERATORS:
-        raise PluginError(f"docs/generated.py generates no {name!r}, only {', '.join(GENERATORS)}.")
-    return GENERATORS[name]()
-
-
-def _file(name: str) -> str:
-    path = Path(__file__).parents[1] / name
+    if name in GENERATORS:
+        return GENERATORS[name]()
+    path = _REPOSITORY / name
+    if not path.is_file():
+        raise PluginError(f"{name!r} is no file, and none of what docs/generated.py makes: {', '.join(GENERATORS)}.")
     return f"```{path.suffix.removeprefix('.')}\n{path.read_text()}```\n"
 
 
 def diagram() -> str:
     """Return the README's diagram of the way of a reading."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (_REPOSITORY / "README.md").read_text()
     return "```text\n" + readme.partition("```text\n")[2].partition("```")[0] + "```\n"
 
 
@@ -82,7 +86,7 @@ def view_table() -> str:
     _discover()
     rows = []
     for path, name, method, declared in operations(app.web.views):
-        query = "; ".join(f"`{parameter}`: {text}" for parameter, text in declared.query.items())
+        query = "<br>".join(f"`{parameter}`: {text}" for parameter, text in declared.query.items())
         rows.append((name.upper(), f"`{path}`", _unfolded(inspect.getdoc(method) or ""), query))
     return _table(("method", "path", "what it does", "query"), rows)
 

@@ -39,8 +39,32 @@ def test_links_lead_to_files_and_headings_that_are_there(page: Path) -> None:
             continue
         target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
         assert target.exists(), f"{link} leads nowhere"
+        if page.is_relative_to(REPOSITORY / "docs"):
+            assert target.is_relative_to(REPOSITORY / "docs"), f"{link} leads out of the site"
         if parts.fragment:
             assert parts.fragment in anchors(target), f"{link}: there is no such heading"
+
+
+#: A file of ours in a document's text, or a test in it.
+FILE = re.compile(r"(?P<path>\w[\w./-]*\.(?:py|js|json|yaml|yml|toml|cfg|md|gz))(?:::(?P<test>\w+))?")
+
+
+@pytest.fixture(scope="module")
+def sources() -> list[Path]:
+    folders = ("bp_faust", "benchmarks", "docs", "examples", "kibana", "monitoring", "tests")
+    return [*REPOSITORY.glob("*.*"), *(file for folder in folders for file in (REPOSITORY / folder).rglob("*.*"))]
+
+
+@PAGES
+def test_files_and_tests_that_the_text_names_are_there(page: Path, sources: list[Path]) -> None:
+    written = "".join(block.text for block in documented.commands(page))
+    inline = [child for token in documented.tokens(page) for child in token.children or []]
+    for code in (child.content for child in inline if child.type == "code_inline"):
+        named = FILE.fullmatch(code)
+        if named and named["path"] not in written:
+            found = [file for file in sources if f"/{file.relative_to(REPOSITORY)}".endswith(f"/{named['path']}")]
+            assert found, f"There is no {named['path']}"
+            assert not named["test"] or any(f"def {named['test']}(" in file.read_text() for file in found), code
 
 
 @PAGES
