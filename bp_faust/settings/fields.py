@@ -190,8 +190,7 @@ class Settings(BaseSettings):
     set_implausible_aside: bool = Field(
         True,
         description="Whether readings outside those limits, or whose systolic pressure is not above the diastolic one, "
-        "are kept as implausible, neither counted nor alarmed; with `false` they are judged like any other, as in the "
-        "seed.",
+        "are kept as implausible, neither counted nor alarmed; with `false` they are judged like any other.",
     )
     validation: Validation = Field(
         "rejects",

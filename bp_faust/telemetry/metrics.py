@@ -26,7 +26,7 @@ _RECORDS = (1, 10, 100, 500, 1000, 2000, RECORDS_IN_A_BATCH)
 _BYTES = tuple(1 << exponent for exponent in range(10, 25, 2))
 
 READINGS = Counter("bp_faust_readings", "Readings that were read from records.")
-IMPLAUSIBLE = Counter("bp_faust_implausible_readings", "Readings among them that were set aside as implausible.")
+IMPLAUSIBLE = Counter("bp_faust_implausible_readings", "Readings that were read, and set aside as implausible.")
 REFUSALS = Counter("bp_faust_refusals", "Refused records, and refused parts of records, by reason.", ["reason"])
 FINDINGS = Counter(
     "bp_faust_findings",

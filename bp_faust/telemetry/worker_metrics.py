@@ -44,7 +44,9 @@ class WorkerCollector(Collector):
             "bp_faust_recovery_entries", "Changelog entries of the recovery under way.", value=app.entries_of_recovery
         )
         yield GaugeMetricFamily(
-            "bp_faust_recovery_entries_left", "Those among them still to be read.", value=app.entries_to_recover
+            "bp_faust_recovery_entries_left",
+            "Changelog entries of the recovery under way that are still to be read.",
+            value=app.entries_to_recover,
         )
         yield GaugeMetricFamily("bp_faust_hindrances", "Things that cannot be done for now.", value=len(app.hindrances))
         yield GaugeMetricFamily(
