@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from datetime import datetime, timezone
 
 import orjson
 
 from benchmarks.broker import Message
 from benchmarks.contenders.job import new_state, step
 from benchmarks.dataset import PARTITIONS, Dataset, patient_id
+from bp_faust.clinical.judges import Judges
+from bp_faust.clinical.policies import POLICIES
 from bp_faust.clinical.state import step as step_patient
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.models import PatientState, Reading
@@ -18,23 +21,25 @@ from bp_faust.tables import entries, patient_key, patient_states, reading_key
 #: Compacted like any changelog, but not while something is measured.
 TOPIC_CONFIG = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "1.0"}
 
+#: Within the retention of what is processed later, in seconds since 1970.
+_FIRST_READING = datetime(2025, 12, 1, tzinfo=timezone.utc).timestamp()
+
 
 def of_this_worker(patients: int, readings: int) -> Iterator[tuple[int, Message]]:
-    """Yield partition, key and value of the table's entries: one for each patient, and some for their readings."""
+    """Yield partition, key and value of the table's entries: one for each patient, and one for each reading of it."""
     values = itertools.cycle(itertools.islice(Dataset(1000, patients).readings(), 1000))
-    for number in range(max(patients, readings)):
-        patient = patient_id(number % patients)
-        value = next(values)
-        identity = f"{number:032x}"
-        reading = Reading(patient, identity, "final", value.systolic, value.diastolic, float(number))
-        state = PatientState(anomalies={})
-        stepped = step_patient(state, None, reading, lambda identity: ())
-        assert stepped is not None
+    judge = Judges(POLICIES, "seed").rules(None, None).of
+    for patient_number in range(patients):
+        patient, state = patient_id(patient_number), PatientState()
         partition = partition_of(patient, PARTITIONS)
-        if number < readings:
+        for number in range(patient_number, readings, patients):
+            value, identity = next(values), f"{number:032x}"
+            time = _FIRST_READING + number
+            reading = Reading(patient, identity, "final", value.systolic, value.diastolic, time)
+            stepped = step_patient(state, None, reading, judge, lambda _: ())
+            assert stepped is not None
             yield partition, (reading_key(patient, identity), entries.encode(stepped[0]))
-        if number < patients:
-            yield partition, (patient_key(patient), patient_states.encode(state))
+        yield partition, (patient_key(patient), patient_states.encode(state))
 
 
 def of_plain_faust(patients: int) -> Iterator[tuple[int, Message]]:
