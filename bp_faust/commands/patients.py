@@ -17,6 +17,7 @@ from bp_faust import topics
 from bp_faust.alert_history import last_events
 from bp_faust.app import app, settings
 from bp_faust.audit import Action, act, of_command
+from bp_faust.clinical.following import is_muted
 from bp_faust.commands.command import Command
 from bp_faust.engine.partitioner import partition_of
 from bp_faust.engine.together import Message
@@ -101,8 +102,7 @@ class patient(Command):
             check(after, of_cohort=key.startswith(b"cohort/"))
         except PatientSettingsError as exc:
             raise InputFileError(f"{exc}.") from exc
-        muted_until = chosen.get("muted_until")
-        if muted_until is not None and datetime.fromisoformat(muted_until.replace("Z", "+00:00")) <= now:
+        if "muted_until" in chosen and not is_muted(after, now.timestamp()):
             raise click.UsageError("--muted-until has passed: nobody would be kept from being told.", self.ctx)
         value = None if after == PatientSettings() else msgspec.json.encode(after)
         done = Action("set" if value is not None else "remove", key.decode(), after if value is not None else None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Annotated
 
 import msgspec
 
@@ -17,7 +16,7 @@ from bp_faust.fhir.flags import IMPLAUSIBLE
 from bp_faust.fhir.identifiers import GREATEST_ID_LENGTH
 from bp_faust.fhir.options import ParseOptions
 from bp_faust.fhir.statuses import IN_FORCE
-from bp_faust.fhir.subjects import LONGEST_DATE, known_birth_date
+from bp_faust.fhir.subjects import known_birth_date
 from bp_faust.fhir.times import TimeUnreadableError, seconds_since_1970
 from bp_faust.fhir.units import UCUM
 from bp_faust.models import Reading
@@ -84,7 +83,7 @@ class _Observation(msgspec.Struct, gc=False):
 class _Patient(msgspec.Struct, gc=False):
     resourceType: str | None = None
     id: str | None = None
-    birthDate: Annotated[str, msgspec.Meta(max_length=LONGEST_DATE)] | None = None
+    birthDate: str | None = None
 
 
 class _Record(_Observation, gc=False):

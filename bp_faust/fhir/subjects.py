@@ -21,7 +21,7 @@ _LONGEST_REFERENCE = 2048
 #: A FHIR date: a year, a month or a day (http://hl7.org/fhir/R4/datatypes.html#date).
 _DATE = re.compile(r"[12][0-9]{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 
-LONGEST_DATE = len("1950-06-15")
+_LONGEST_DATE = len("1950-06-15")
 
 
 class Neighbours(NamedTuple):
@@ -81,16 +81,18 @@ def patient_id(
 def birth_date(patient: dict[str, object]) -> str | None:
     """Return the birth date that a Patient has, None where that is absent or none."""
     found = patient.get("birthDate")
-    return known_birth_date(found) if isinstance(found, str) and len(found) <= LONGEST_DATE else None
+    return known_birth_date(found) if isinstance(found, str) else None
+
+
+def known_birth_date(text: str) -> str | None:
+    """Return a birth date if it is one; what is none keeps no reading from being read."""
+    # Each that is looked at is remembered, and a longer one might not fit into memory.
+    return _remembered(text) if len(text) <= _LONGEST_DATE else None
 
 
 @lru_cache(maxsize=65_536)
-def known_birth_date(text: str) -> str | None:
-    """Return a birth date if it is one; what is none keeps no reading from being read.
-
-    Texts longer than LONGEST_DATE are not to come here: each is remembered.
-    """
-    return text if _DATE.fullmatch(text) else None
+def _remembered(birth_date: str) -> str | None:
+    return birth_date if _DATE.fullmatch(birth_date) else None
 
 
 def _envelope_id(patient: dict[str, object] | None) -> str | None:

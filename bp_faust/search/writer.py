@@ -64,8 +64,7 @@ class BulkWriter:
         Between tries it waits wait_first seconds, then twice as long each time up to wait_longest, plus jitter.
         on_retry is told each time, in one sentence that holds no document content. on_request is told before each
         request how long it may take until it is answered: as long as so many requests, one after the other, as it may
-        have to wait for others. The log names the index, where
-        there is only one.
+        have to wait for others. The log names the index, where there is only one.
         """
         self.documents = 0
         self.refused = 0

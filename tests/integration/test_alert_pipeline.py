@@ -171,6 +171,9 @@ async def test_a_cohorts_settings_hold_for_its_patients_and_outlive_the_worker(
         ran = await asyncio.to_thread(settings.faust, "patient", "set", *wrong)
         assert ran.returncode in (1, 2)
         assert "Traceback" not in ran.stderr
+    over = ("patient", "set", "p", "--muted-until", "2020-01-01T00:00:00Z")
+    ran = await asyncio.to_thread(settings.faust, *over)
+    assert (ran.returncode, "--muted-until has passed" in ran.stderr) == (2, True)
     await wait_until_drained(settings)
     await produce(settings.kafka, settings.readings_topic, [reading("p", 136, 60, 48), reading("other", 136, 60, 48)])
     await wait_until_drained(settings)

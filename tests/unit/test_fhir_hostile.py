@@ -10,7 +10,8 @@ import tracemalloc
 import pytest
 
 from bp_faust import fhir
-from bp_faust.models import Reading, Rejection
+from bp_faust.models import PatientSettings, Reading, Rejection
+from bp_faust.patient_settings import PatientSettingsError, check
 from tests.fhir_records import envelope, observation
 
 MEGABYTE = 1024 * 1024
@@ -170,6 +171,16 @@ def test_long_records_leave_nothing_in_memory() -> None:
         record = envelope(patient={"resourceType": "Patient", "id": "p1", "birthDate": "1" * MEGABYTE})
         record["observation"]["component"][0]["note"] = str(number) * MEGABYTE
         assert isinstance(fhir.parse(json.dumps(record).encode())[0], Reading)
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left < 10 * MEGABYTE
+
+
+def test_long_birth_dates_leave_nothing_in_memory_whoever_asks_about_them() -> None:
+    tracemalloc.start()
+    for number in range(50):
+        with pytest.raises(PatientSettingsError, match="birth_date is no date"):
+            check(PatientSettings(birth_date=str(number) * MEGABYTE), of_cohort=False)
     left, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert left < 10 * MEGABYTE
